@@ -1,0 +1,104 @@
+"""The one hierarchy of errors: author's mistakes stand apart from failures of a run.
+
+An error carries fields, names the thing it is about, and says what to do. Everything that
+crosses a room's boundary is one of these.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentflow_dagster.spec.diagnostics import Diagnostic
+
+
+class AgentFlowError(Exception):
+    """Base of all that AgentFlow raises.
+
+    Args:
+        message: What went wrong, naming the thing with its value.
+        hint: What to do about it, one sentence; shown after the message.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class DocumentError(AgentFlowError):
+    """An author's mistake: the document cannot be used as it stands."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        first = diagnostics[0]
+        more = f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
+        super().__init__(f"{first}{more}", hint="`agentflow check` lists every problem.")
+        self.diagnostics = tuple(diagnostics)
+
+
+class UsageError(AgentFlowError):
+    """A command or call was used wrongly: a missing file, an unknown name, a port in use."""
+
+
+class RunError(AgentFlowError):
+    """A step could not do its work. `retryable` says whether another attempt may succeed."""
+
+    def __init__(self, message: str, *, hint: str = "", retryable: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.retryable = retryable
+
+
+class StepTimeout(RunError):
+    """A step was still at work at its time limit."""
+
+
+class ModelError(RunError):
+    """A model call failed. `status` is the provider's HTTP status where there was one."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str,
+        provider: str,
+        status: int | None = None,
+        retryable: bool = True,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable)
+        self.model = model
+        self.provider = provider
+        self.status = status
+
+
+class CodeError(RunError):
+    """The author's code raised, or went past a limit. `traceback` shows the author's lines only."""
+
+    def __init__(
+        self, message: str, *, traceback: str = "", stdout: str = "", retryable: bool = True
+    ) -> None:
+        super().__init__(message, retryable=retryable)
+        self.traceback = traceback
+        self.stdout = stdout
+
+
+class ValueNotStorable(RunError):
+    """A step's value has no stored form. `path` says where in the value it stands."""
+
+    def __init__(self, path: str, type_name: str) -> None:
+        super().__init__(
+            f"{path or 'the value'} is a {type_name}, which cannot pass from one step to the next.",
+            hint="Pass JSON values, bytes or a pandas DataFrame; convert it in the node that makes it.",
+            retryable=False,
+        )
+        self.path = path
+        self.type_name = type_name
+
+
+class StoreError(AgentFlowError):
+    """The store refused or could not be reached."""

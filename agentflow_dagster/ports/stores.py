@@ -1,0 +1,158 @@
+"""What is kept between processes: versions, step values and the inbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NewType, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from agentflow_dagster.spec.values import JsonObject, Value
+
+VersionHash = NewType("VersionHash", str)
+"""sha256 (hex) of an agent's canonical JSON, layout left out."""
+
+GenerationId = NewType("GenerationId", str)
+"""sha256 (hex) over the sorted `(agent, version hash)` pairs that a code location serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An immutable agent document.
+
+    Args:
+        hash: Its identity.
+        agent: `metadata.name`.
+        number: 1, 2, 3 … within the agent, in order of first deployment; 0 where it was only ever
+            a working file.
+        document: The document as JSON, layout included.
+        source: Where it came from (file, positions by JSON pointer), outside the hash.
+        created_at: When it was first stored.
+    """
+
+    hash: VersionHash
+    agent: str
+    number: int
+    document: JsonObject
+    source: JsonObject
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A version live in an environment."""
+
+    environment: str
+    version: Version
+    deployed_at: datetime
+
+
+class VersionStore(Protocol):
+    """Keeps versions, what is deployed, and the sets of versions that runs are pinned to."""
+
+    def put(self, agent: str, hash_: VersionHash, document: JsonObject, source: JsonObject) -> Version:
+        """Stores a version without deploying it; the same hash again returns the stored one."""
+        ...
+
+    def get(self, hash_: VersionHash) -> Version | None: ...
+
+    def deploy(self, environment: str, hash_: VersionHash) -> tuple[Deployment, bool]:
+        """Makes a stored version live; the flag says whether anything changed.
+
+        Gives the version its number at its first deployment.
+        """
+        ...
+
+    def live(self, environment: str) -> Sequence[Deployment]:
+        """What is live, ordered by agent name."""
+        ...
+
+    def history(self, environment: str, agent: str) -> Sequence[Deployment]:
+        """Every deployment of one agent, newest first."""
+        ...
+
+    def pin(self, members: Mapping[str, VersionHash]) -> GenerationId:
+        """Stores a set `{agent: version hash}` under its id; the same set again is the same id."""
+        ...
+
+    def pinned(self, generation: GenerationId) -> Sequence[Version]:
+        """The versions of a set, ordered by agent name.
+
+        Raises:
+            StoreError: no such set.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """What a finished step left behind.
+
+    Args:
+        port: The port that it left by (`result`, `error`, a switch's case).
+        value: Its output.
+        facts: Figures for a person: usage, latency, attempts, errors handled.
+    """
+
+    port: str
+    value: Value
+    facts: JsonObject = field(default_factory=lambda: {})
+
+
+class StepStore(Protocol):
+    """Values by (run, node): what one step hands to the next, and what a person opens later."""
+
+    def put(self, run_id: str, node: str, output: StepOutput) -> None:
+        """Stores a step's output; a second attempt replaces the first."""
+        ...
+
+    def get(self, run_id: str, node: str) -> StepOutput | None: ...
+
+    def all(self, run_id: str) -> Mapping[str, StepOutput]:
+        """Every finished step of a run, by node."""
+        ...
+
+    def newest_run_with(self, agent_runs: Sequence[str], nodes: Sequence[str]) -> str | None:
+        """The first of `agent_runs` (newest first) that has an output for every one of `nodes`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEvent:
+    """One accepted webhook call (or other event) that a run is owed for."""
+
+    id: int
+    agent: str
+    trigger: str
+    event: JsonObject
+    received_at: datetime
+    state: Literal["pending", "started"]
+    run_id: str | None = None
+
+    @property
+    def run_key(self) -> str:
+        """Dagster's run key: at most one run is started per key and sensor."""
+        return f"inbox-{self.id}"
+
+
+class Inbox(Protocol):
+    """Events owed a run. An event is accepted once its row is committed."""
+
+    def add(
+        self, agent: str, trigger: str, event: JsonObject, *, idempotency_key: str | None = None
+    ) -> tuple[InboxEvent, bool]:
+        """Commits an event; the flag is False where the idempotency key was seen before for this
+        agent and trigger, and the earlier event is returned."""
+        ...
+
+    def get(self, event_id: int) -> InboxEvent | None: ...
+
+    def pending(self, agent: str, *, limit: int = 100) -> Sequence[InboxEvent]:
+        """Events without a run, oldest first."""
+        ...
+
+    def settle(self, started: Mapping[int, str]) -> None:
+        """Records `{event id: run id}` for events whose run exists."""
+        ...
