@@ -1,0 +1,75 @@
+"""Amounts as authors write them: durations (`250ms`, `30s`, `1h30m`) and memory (`512Mi`)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+_MAX_SECONDS = 366 * 86400.0
+
+
+def seconds(text: str) -> float:
+    """The length in seconds.
+
+    Raises:
+        ValueError: not a duration, zero, or longer than 366 days.
+    """
+    if len(text) > 32 or not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a duration; write 500ms, 30s, 5m, 2h or 1h30m")
+    total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    if not 0 < total <= _MAX_SECONDS:
+        raise ValueError(f"{text!r} is not between 1ms and 366 days")
+    return total
+
+
+def _checked(text: str) -> str:
+    seconds(text)
+    return text
+
+
+def _plain_number(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"{value!r} has no unit; write '{value}s' for seconds")
+    return value
+
+
+Duration = Annotated[
+    str,
+    BeforeValidator(_plain_number),
+    AfterValidator(_checked),
+    Field(examples=["30s", "5m"], json_schema_extra={"pattern": f"^{_WHOLE.pattern}$"}),
+]
+"""Kept as its author wrote it, so that documents round-trip; `seconds` reads it."""
+
+
+_BYTES = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "k": 1000, "M": 1000**2, "G": 1000**3, "": 1}
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(Ki|Mi|Gi|k|M|G|)")
+
+
+def quantity_bytes(text: str) -> int:
+    """A Kubernetes quantity of memory (`512Mi`, `1Gi`) in bytes.
+
+    Raises:
+        ValueError: not a quantity.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a quantity; write 256Mi, 512Mi or 1Gi")
+    return int(float(match[1]) * _BYTES[match[2]])
+
+
+def _checked_quantity(text: str) -> str:
+    quantity_bytes(text)
+    return text
+
+
+Quantity = Annotated[
+    str,
+    AfterValidator(_checked_quantity),
+    Field(examples=["512Mi", "1Gi"], json_schema_extra={"pattern": f"^{_QUANTITY.pattern}$"}),
+]
