@@ -1,0 +1,144 @@
+"""The edges of an agent: written (`after`, `onError`), named by a kind's config, or implied by reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.graph import templates
+from agentflow_dagster.graph.topology import Edge, Role
+from agentflow_dagster.spec.diagnostics import Diagnostic, error, nearest, pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agentflow_dagster.graph.cel_syntax import Read
+    from agentflow_dagster.spec.document import Agent, Node
+    from agentflow_dagster.spec.kind import Catalogue
+
+
+def ports_of(node: Node, kinds: Catalogue) -> tuple[str, ...]:
+    """The ports by which a node may leave, `error` included where its errors are handled."""
+    own = kinds[node.kind].ports(node.with_)
+    return (*own, "error") if node.on_error is not None and "error" not in own else own
+
+
+def draw(
+    agent: Agent, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
+) -> tuple[list[Edge], list[Diagnostic]]:
+    """Every edge of an agent, and what is wrong with those that cannot be drawn."""
+    edges: list[Edge] = []
+    problems: list[Diagnostic] = []
+    for name, node in agent.spec.nodes.items():
+        for found in (
+            *_after(name, node, ports),
+            *_named_by_kind(name, node, kinds, ports),
+            *_on_error(name, node, agent),
+            *_implied(name, node, ports),
+        ):
+            if isinstance(found, Edge):
+                edges.append(found)
+            else:
+                problems.append(found)
+    return edges, problems
+
+
+def _after(
+    name: str, node: Node, ports: Mapping[str, tuple[str, ...]]
+) -> Iterator[Edge | Diagnostic]:
+    for index, reference in enumerate(node.after):
+        source, _, port = reference.partition(".")
+        place = pointer("spec", "nodes", name, "after", index)
+        if source not in ports:
+            yield _no_node(source, ports, place)
+        elif not port and "result" not in ports[source]:
+            yield error(
+                "AF305",
+                f"{source!r} has several ways out.",
+                pointer=place,
+                hint=f"Name one: {', '.join(f'{source}.{p}' for p in ports[source])}.",
+            )
+        elif (port or "result") not in ports[source]:
+            yield error(
+                "AF306",
+                f"{source!r} has no port {port!r}.",
+                pointer=place,
+                hint=_port_hint(source, port, ports[source]),
+            )
+        else:
+            yield Edge(source, port or "result", name, _joined(node))
+
+
+def _port_hint(source: str, port: str, ports: tuple[str, ...]) -> str:
+    if port == "error":
+        return f"Set onError on {source!r} to give it one."
+    return nearest(port, ports)
+
+
+def _named_by_kind(
+    name: str, node: Node, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
+) -> Iterator[Edge | Diagnostic]:
+    for source in kinds[node.kind].reads(node.with_):
+        if source not in ports:
+            yield _no_node(source, ports, pointer("spec", "nodes", name, "with"))
+        elif "result" not in ports[source]:
+            yield error(
+                "AF307",
+                f"{source!r} puts out no value: it only chooses a way.",
+                pointer=pointer("spec", "nodes", name, "with"),
+            )
+        else:
+            yield Edge(source, "result", name, _joined(node))
+
+
+def _on_error(name: str, node: Node, agent: Agent) -> Iterator[Edge | Diagnostic]:
+    if node.on_error is None:
+        return
+    target = node.on_error.to
+    if target not in agent.spec.nodes:
+        yield _no_node(
+            target, agent.spec.nodes, pointer("spec", "nodes", name, "onError", "to")
+        )
+    else:
+        yield Edge(name, "error", target, _joined(agent.spec.nodes[target]))
+
+
+def _implied(
+    name: str, node: Node, ports: Mapping[str, tuple[str, ...]]
+) -> Iterator[Edge | Diagnostic]:
+    texts = list(templates.find(node.with_, ("spec", "nodes", name, "with")))
+    if node.when is not None:
+        texts.append(templates.TemplateText(("spec", "nodes", name, "when"), node.when))
+    for text in texts:
+        for root, reads in templates.roots([text]).items():
+            if root not in ports:
+                continue
+            if root == name:
+                yield error("AF308", f"{name!r} reads its own output.", pointer=pointer(*text.path))
+            elif port := _port_read(reads, ports[root]):
+                yield Edge(root, port, name, _role(reads))
+            else:
+                yield error(
+                    "AF307",
+                    f"{root!r} puts out no value: it only chooses a way.",
+                    pointer=pointer(*text.path),
+                )
+
+
+def _port_read(reads: list[Read], ports: tuple[str, ...]) -> str | None:
+    if all(read.path[:1] == ("error",) for read in reads) and "error" in ports:
+        return "error"
+    return "result" if "result" in ports else None
+
+
+def _role(reads: list[Read]) -> Role:
+    return "optional" if any(read.tested for read in reads) else "required"
+
+
+def _joined(node: Node) -> Role:
+    return "any" if node.join == "any" else "required"
+
+
+def _no_node(name: str, known: Mapping[str, object], place: str) -> Diagnostic:
+    return error(
+        "AF304", f"There is no node {name!r}.", pointer=place, hint=nearest(name, known)
+    )

@@ -1,0 +1,153 @@
+"""The plan: an agent that passed every check, made ready to compile and to run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.graph.topology import Topology, nearest_ancestors
+from agentflow_dagster.spec.canonical import canonical_json
+from agentflow_dagster.spec.document import LLM, Agent, Node, Retry
+from agentflow_dagster.spec.units import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentflow_dagster.graph.topology import Edge
+    from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.values import JsonObject, JsonSchema
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One node, ready to run.
+
+    Args:
+        name: The node's name.
+        node: Its part of the document.
+        ports: Ports by which it may leave, `error` included where `onError` is set.
+        edges: What it waits for.
+        asset: Whether it is a Dagster asset.
+        asset_parents: Nearest assets upstream, through nodes that are none.
+        output_schema: JSON Schema of its output.
+        code_version: Hash of what it does and of the code versions of all its parents.
+        llm: The node's model settings over the agent's.
+        retry: How often it is attempted, or None.
+        timeout: Seconds per attempt.
+    """
+
+    name: str
+    node: Node
+    ports: tuple[str, ...]
+    edges: tuple[Edge, ...]
+    asset: bool
+    asset_parents: tuple[str, ...]
+    output_schema: JsonSchema
+    code_version: str
+    llm: LLM
+    retry: Retry | None
+    timeout: float
+
+    @property
+    def handles_errors(self) -> bool:
+        """Whether its last failed attempt leaves by the `error` port."""
+        return self.node.on_error is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An agent and its steps, in an order in which each comes after all it waits for."""
+
+    agent: Agent
+    steps: tuple[PlanStep, ...]
+
+    def step(self, name: str) -> PlanStep:
+        """The step of a node.
+
+        Raises:
+            KeyError: no such node.
+        """
+        return next(s for s in self.steps if s.name == name)
+
+
+def build_plan(
+    agent: Agent,
+    topology: Topology,
+    kinds: Catalogue,
+    ports: Mapping[str, tuple[str, ...]],
+    output_schemas: Mapping[str, JsonSchema],
+) -> Plan:
+    """Puts together what the checks found out."""
+    assets = {name: kinds[node.kind].asset for name, node in agent.spec.nodes.items()}
+    parents = nearest_ancestors(topology, assets)
+    versions = code_versions(agent, topology, kinds)
+    steps = tuple(
+        PlanStep(
+            name=name,
+            node=agent.spec.nodes[name],
+            ports=ports[name],
+            edges=topology.into(name),
+            asset=assets[name],
+            asset_parents=parents[name],
+            output_schema=output_schemas[name],
+            code_version=versions[name],
+            llm=effective_llm(agent, agent.spec.nodes[name]),
+            retry=effective_retry(agent, agent.spec.nodes[name]),
+            timeout=effective_timeout(agent, agent.spec.nodes[name]),
+        )
+        for name in topology.order
+    )
+    return Plan(agent, steps)
+
+
+def code_versions(agent: Agent, topology: Topology, kinds: Catalogue) -> dict[str, str]:
+    """A hash per node over what it does and over all its parents' hashes.
+
+    Dagster marks only the asset whose own code version changed; with the parents hashed in, a
+    changed prompt or condition marks itself and exactly what is downstream of it.
+    """
+    versions: dict[str, str] = {}
+    for name in topology.order:
+        node = agent.spec.nodes[name]
+        kind = kinds[node.kind]
+        meaning = _meaning(agent, node, kinds)
+        upstream = sorted(
+            f"{e.source}.{e.port}:{e.role}:{versions[e.source]}" for e in topology.into(name)
+        )
+        text = canonical_json([kind.version, meaning, list(upstream)])
+        versions[name] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return versions
+
+
+def _meaning(agent: Agent, node: Node, kinds: Catalogue) -> JsonObject:
+    """What of a node decides its output: not how often it is tried, nor how it is described."""
+    told: JsonObject = node.model_dump(
+        mode="json", by_alias=True, include={"kind", "with_", "when", "join"}
+    )
+    uses = kinds[node.kind].uses
+    if "llm" in uses:
+        told["llm"] = effective_llm(agent, node).model_dump(mode="json", by_alias=True)
+    if "code" in uses and agent.spec.defaults.code is not None:
+        told["setup"] = agent.spec.defaults.code.setup
+    return told
+
+
+def effective_llm(agent: Agent, node: Node) -> LLM:
+    """The node's model settings, each missing one taken from the agent's defaults."""
+    base = agent.spec.defaults.llm or LLM()  # pyright: ignore[reportCallIssue]
+    own = node.llm.model_dump(exclude_none=True) if node.llm else {}
+    return base.model_copy(update=own)
+
+
+def effective_retry(agent: Agent, node: Node) -> Retry | None:
+    """The node's retry, the defaults', or the one that `config.retryPolicy` names."""
+    chosen = node.retry or agent.spec.defaults.retry
+    policy = agent.spec.config.retry_policy
+    return chosen if chosen or policy == "none" else Retry(backoff=policy)
+
+
+def effective_timeout(agent: Agent, node: Node) -> float:
+    """Seconds that one attempt of the node may take."""
+    chosen = node.timeout or agent.spec.defaults.timeout or agent.spec.config.default_timeout
+    return seconds(chosen)

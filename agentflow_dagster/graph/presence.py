@@ -1,0 +1,92 @@
+"""Which nodes run, for every way in which an agent's choices can fall.
+
+A switch takes one of its cases, a `when` is true or false, a node with `onError` leaves by `result`
+or `error`. Each combination is one bit of an integer, so "is there a run in which A runs and B does
+not" is one `&`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agentflow_dagster.graph.topology import Topology
+
+MAX_COMBINATIONS = 1 << 16
+"""Past this many, presence is not judged and nothing is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How a node may leave once it is reached.
+
+    Args:
+        ports: Its ports; exactly one is taken.
+        skippable: Whether its own `when` may skip it.
+    """
+
+    ports: tuple[str, ...]
+    skippable: bool = False
+
+
+class Presence:
+    """Answers when nodes run; None for an agent with too many choices to enumerate."""
+
+    def __init__(self, ran: Mapping[str, int], took: Mapping[tuple[str, str], int]) -> None:
+        self._ran = ran
+        self._took = took
+
+    def may_lack(self, node: str, port: str, *, when: str | None = None) -> bool:
+        """Whether `node` may not leave by `port` in a run in which `when` runs (or in any run)."""
+        everywhere = self._ran[""]
+        where = everywhere if when is None else self._ran[when]
+        return bool(where & ~self._took.get((node, port), 0))
+
+
+def presence(topology: Topology, choices: Mapping[str, Choices]) -> Presence | None:
+    """Enumerates the choices of an agent."""
+    sizes = {n: len(choices[n].ports) + choices[n].skippable for n in topology.order}
+    total = prod(sizes.values())
+    if total > MAX_COMBINATIONS:
+        return None
+    everywhere = (1 << total) - 1
+    ran = {"": everywhere}
+    took: dict[tuple[str, str], int] = {}
+    stride = 1
+    for node in topology.order:
+        reached = _reached(topology, node, took, everywhere)
+        options = _option_masks(sizes[node], stride, total)
+        stride *= sizes[node]
+        for port, mask in zip(choices[node].ports, options, strict=False):
+            took[node, port] = reached & mask
+        skipped = options[-1] if choices[node].skippable else 0
+        ran[node] = reached & ~skipped
+    return Presence(ran, took)
+
+
+def _reached(
+    topology: Topology, node: str, took: Mapping[tuple[str, str], int], everywhere: int
+) -> int:
+    reached, any_of, has_any = everywhere, 0, False
+    for edge in topology.into(node):
+        present = took.get((edge.source, edge.port), 0)
+        if edge.role == "required":
+            reached &= present
+        elif edge.role == "any":
+            any_of, has_any = any_of | present, True
+    return reached & any_of if has_any else reached
+
+
+def _option_masks(size: int, stride: int, total: int) -> Sequence[int]:
+    """For each value of one choice, the combinations in which it falls that way."""
+    block = (1 << stride) - 1
+    period = stride * size
+    masks: list[int] = []
+    for value in range(size):
+        one = block << (value * stride)
+        masks.append(sum(one << start for start in range(0, total, period)))
+    return masks

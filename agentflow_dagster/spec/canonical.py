@@ -1,0 +1,50 @@
+"""An agent's identity: the hash of its canonical JSON, layout left out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from agentflow_dagster.spec.document import Agent
+    from agentflow_dagster.spec.values import JsonObject, JsonValue
+
+
+def canonical_json(value: JsonValue) -> str:
+    """JSON with sorted keys, no spaces and no escapes beyond what JSON asks for.
+
+    Numbers are written as Python's shortest form, a whole double as an integer (`1.0` is `1`), so
+    that YAML, JSON and notebook spellings of one document agree.
+    """
+    return json.dumps(
+        _whole_numbers(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+
+
+def to_json(agent: Agent) -> JsonObject:
+    """The document as JSON: camelCase, fields that its author left out left out."""
+    return cast(
+        "JsonObject", agent.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    )
+
+
+def content_hash(agent: Agent) -> str:
+    """sha256 (hex) of what the agent does: defaults written out, layout left out.
+
+    The order of keys in a mapping does not count; the order of lists does.
+    """
+    document = cast("JsonObject", agent.model_dump(mode="json", by_alias=True, exclude={"layout"}))
+    return hashlib.sha256(canonical_json(document).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _whole_numbers(value: JsonValue) -> JsonValue:
+    match value:
+        case float() if value.is_integer() and abs(value) < 2**53:
+            return int(value)
+        case dict():
+            return {k: _whole_numbers(v) for k, v in value.items()}
+        case list():
+            return [_whole_numbers(v) for v in value]
+        case _:
+            return value

@@ -1,0 +1,219 @@
+"""The agent document: the one form that every view (YAML, notebook, canvas) is a view of.
+
+Values are frozen. Field names in JSON are camelCase, in Python snake_case. Meaning that spans
+fields (references, types, cycles) is checked in `graph`, not here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.alias_generators import to_camel
+
+from agentflow_dagster.spec.units import Duration
+from agentflow_dagster.spec.values import JsonValue
+
+API_VERSION = "agentflow.io/v1"
+
+AgentName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=63)
+]
+"""`support-triage`; Dagster's names are made from it with `-` written `_`."""
+NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
+"""An identifier, since expressions read `name.output`."""
+PortRef = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$", max_length=127)
+]
+"""`node` (its `result`) or `node.port`."""
+EnvironmentName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=255)
+]
+Template = Annotated[str, StringConstraints(max_length=200_000)]
+"""Text in which `{{ }}` holds a CEL expression."""
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+
+
+class Model(BaseModel):
+    """Base of the document's parts: frozen, camelCase in JSON, nothing unknown accepted."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
+    )
+
+
+class Metadata(Model):
+    """Who the agent is."""
+
+    name: AgentName
+    description: Text = ""
+    labels: dict[str, Annotated[str, StringConstraints(max_length=255)]] = Field(
+        default_factory=dict[str, str],
+        description="Become tags in Dagster; `team` also becomes the owner of the agent's assets.",
+    )
+    icon: Annotated[str, StringConstraints(max_length=16)] = ""
+
+
+class LLM(Model):
+    """Which model answers, and how."""
+
+    model: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None, description="A LiteLLM model name, such as `gpt-4o-mini` or `offline/extractive`."
+    )
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(None, ge=1, le=1_000_000)
+
+
+class Retry(Model):
+    """How often a step is attempted. `maxAttempts: 3` is the first attempt and two retries."""
+
+    max_attempts: int = Field(3, ge=1, le=20)
+    backoff: Literal["exponential", "linear", "fixed"] = "exponential"
+    delay: Duration = "1s"
+
+
+class CodeDefaults(Model):
+    """What every `code.python` node shares."""
+
+    setup: Annotated[str, StringConstraints(max_length=200_000)] = Field(
+        "", description="Python that runs before each node's own: imports and functions."
+    )
+
+
+class Defaults(Model):
+    """What nodes take where they say nothing themselves."""
+
+    llm: LLM | None = None
+    retry: Retry | None = None
+    timeout: Duration | None = None
+    code: CodeDefaults | None = None
+
+
+class Webhook(Model):
+    """An HTTP call that starts a run."""
+
+    path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)+$", max_length=255)]
+    method: Literal["POST", "PUT"] = "POST"
+
+
+class Schedule(Model):
+    """Times at which a run starts."""
+
+    cron: Annotated[str, StringConstraints(max_length=100)]
+    timezone: Annotated[str, StringConstraints(max_length=64)] = "UTC"
+
+
+class Manual(Model):
+    """A run started by a person; it carries only the input that it prefills."""
+
+
+class Trigger(Model):
+    """One way in which a run starts, and how its event becomes the run's input."""
+
+    webhook: Webhook | None = None
+    schedule: Schedule | None = None
+    manual: Manual | None = None
+    input: dict[str, JsonValue] = Field(
+        default_factory=dict[str, JsonValue],
+        description="The run's input; `{{event.body.…}}` reads the event.",
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Trigger:
+        if [self.webhook, self.schedule, self.manual].count(None) != 2:
+            raise ValueError("give exactly one of webhook, schedule, manual")
+        return self
+
+    @property
+    def kind(self) -> Literal["webhook", "schedule", "manual"]:
+        """Which of the three it is."""
+        return "webhook" if self.webhook else "schedule" if self.schedule else "manual"
+
+
+class OnError(Model):
+    """Where control goes when a step has failed its last attempt."""
+
+    to: NodeName
+
+
+class Node(Model):
+    """One node: a kind, its config, and what it comes after."""
+
+    kind: Annotated[
+        str, StringConstraints(pattern=r"^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$", max_length=63)
+    ]
+    description: Text = ""
+    with_: dict[str, JsonValue] = Field(
+        default_factory=dict[str, JsonValue],
+        alias="with",
+        description="The kind's config; any text in it may hold `{{ }}`.",
+    )
+    after: tuple[PortRef, ...] = Field(
+        (), description="Control: `node`, or `node.port` of a switch; data edges are implied."
+    )
+    when: Template | None = Field(None, description="`{{ }}` that skips the node where false.")
+    join: Literal["all", "any"] = Field(
+        "all", description="Whether all of `after` must have run, or any one."
+    )
+    on_error: OnError | None = None
+    on_unknown: Literal["retry", "fail", "review"] | None = Field(
+        None, description="What to do with a step in flight at a crash whose effect is unknown."
+    )
+    retry: Retry | None = None
+    timeout: Duration | None = None
+    llm: LLM | None = None
+
+
+class Config(Model):
+    """How the agent runs as a whole."""
+
+    max_concurrent_executions: int = Field(10, ge=1, le=10_000)
+    default_timeout: Duration = Field("300s", description="Limit of a step that sets none.")
+    retry_policy: Literal["exponential", "linear", "fixed", "none"] = Field(
+        "none", description="Retries (three attempts) for nodes that say nothing of their own."
+    )
+
+
+class Budget(Model):
+    """Most that the agent may spend, in USD."""
+
+    per_run_usd: float | None = Field(None, gt=0)
+    monthly_usd: float | None = Field(None, gt=0)
+
+
+class Spec(Model):
+    """What the agent does."""
+
+    inputs: dict[str, JsonValue] = Field(
+        default_factory=lambda: {"type": "object", "properties": {}},
+        description="JSON Schema of the run's input.",
+    )
+    defaults: Defaults = Defaults()
+    secrets: tuple[EnvironmentName, ...] = Field(
+        (), description="What `{{secret.NAME}}` may name."
+    )
+    env: tuple[EnvironmentName, ...] = Field((), description="What `{{env.NAME}}` may name.")
+    triggers: dict[NodeName, Trigger] = Field(default_factory=dict[str, Trigger])
+    nodes: dict[NodeName, Node] = Field(min_length=1)
+    outputs: dict[NodeName, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    config: Config = Config()
+    budget: Budget | None = None
+    tests: dict[NodeName, JsonValue] = Field(default_factory=dict[str, JsonValue])
+
+
+class Agent(Model):
+    """A whole agent document."""
+
+    api_version: Literal["agentflow.io/v1"]
+    kind: Literal["Agent"]
+    metadata: Metadata
+    spec: Spec
+    layout: dict[str, JsonValue] = Field(
+        default_factory=dict[str, JsonValue],
+        description="Positions on the canvas; outside the content hash.",
+    )
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`."""
+        return self.metadata.name

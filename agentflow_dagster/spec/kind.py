@@ -1,0 +1,79 @@
+"""What a document needs to know of a node kind: its config, its ports and what it puts out.
+
+`ports.kind.Kind` adds the work itself.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+if TYPE_CHECKING:
+    from agentflow_dagster.spec.values import JsonSchema, JsonValue
+
+RawConfig: TypeAlias = "Mapping[str, JsonValue]"
+"""A node's `with` as its author wrote it, expressions not yet evaluated."""
+
+
+class KindConfig(BaseModel):
+    """Base of a kind's config model: frozen, camelCase in documents, nothing unknown accepted."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        arbitrary_types_allowed=True,
+    )
+
+
+ConfigT = TypeVar("ConfigT", bound=KindConfig)
+
+
+class KindSignature(ABC, Generic[ConfigT]):
+    """A node kind as seen without running it.
+
+    Class attributes:
+        name: `family.name`, as documents write it.
+        summary: One sentence for palettes and docs.
+        version: Raised when the same config comes to mean something else.
+        config: The model of `with`.
+        asset: Whether the node holds data and so is a Dagster asset.
+        effects: `external` where running it changes something outside.
+        uses: Defaults that count for the node: `llm`, `code`.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    version: ClassVar[int] = 1
+    config: type[ConfigT]
+    asset: ClassVar[bool] = True
+    effects: ClassVar[Literal["none", "external"]] = "none"
+    uses: ClassVar[frozenset[Literal["llm", "code"]]] = frozenset()
+
+    @property
+    def family(self) -> str:
+        """`ai` of `ai.classify`."""
+        return self.name.partition(".")[0]
+
+    def ports(self, config: RawConfig) -> tuple[str, ...]:
+        """The ports by which the node may leave; `error` is added where `onError` is set."""
+        return ("result",)
+
+    def reads(self, config: RawConfig) -> tuple[str, ...]:
+        """Nodes that the config names outside expressions; `join` governs these edges."""
+        return ()
+
+    def output_schema(
+        self, config: RawConfig, upstream: Mapping[str, JsonSchema]
+    ) -> JsonSchema:
+        """JSON Schema of the output; `upstream` has those of the nodes that `reads` names."""
+        return {}
+
+
+Catalogue: TypeAlias = "Mapping[str, KindSignature[KindConfig]]"
+"""Kinds by name."""
