@@ -1,0 +1,51 @@
+"""The node kinds, one file each; plugins add theirs through the entry point `agentflow.nodes`.
+
+A plugin's entry point names a class derived from `ports.kind.Kind`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.errors import UsageError
+from agentflow_dagster.nodes.ai_chat import Chat
+from agentflow_dagster.nodes.ai_classify import Classify
+from agentflow_dagster.nodes.code_python import Python
+from agentflow_dagster.nodes.logic_merge import Merge
+from agentflow_dagster.nodes.logic_switch import Switch
+from agentflow_dagster.nodes.tool_http import Http
+
+if TYPE_CHECKING:
+    from agentflow_dagster.ports.kind import Kind
+    from agentflow_dagster.spec.kind import KindConfig
+
+ENTRY_POINT = "agentflow.nodes"
+
+
+def builtin_kinds() -> dict[str, Kind[KindConfig]]:
+    """The kinds that ship with AgentFlow, by name."""
+    kinds = (Chat(), Classify(), Python(), Merge(), Switch(), Http())
+    return {kind.name: kind for kind in kinds}
+
+
+def all_kinds() -> dict[str, Kind[KindConfig]]:
+    """Built-in kinds and those of installed plugins.
+
+    Raises:
+        UsageError: a plugin cannot be loaded, or takes a name that is taken.
+    """
+    from importlib.metadata import entry_points
+
+    kinds = builtin_kinds()
+    for entry in entry_points(group=ENTRY_POINT):
+        try:
+            kind: Kind[KindConfig] = entry.load()()
+        except Exception as problem:
+            raise UsageError(
+                f"The plugin {entry.name!r} ({entry.value}) cannot be loaded: {problem!r}.",
+                hint="Mend or uninstall it.",
+            ) from problem
+        if kind.name in kinds:
+            raise UsageError(f"The plugin {entry.value} takes the kind {kind.name!r}, which exists.")
+        kinds[kind.name] = kind
+    return kinds

@@ -1,0 +1,199 @@
+"""One attempt of one step: expressions filled in, work done within its time, secrets kept out.
+
+How often a step is attempted is the business of whoever calls this (Dagster's executor, the engine
+lane, a notebook).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, cast
+
+from agentflow_dagster.engine.redaction import MIN_LENGTH, Redactor
+from agentflow_dagster.errors import AgentFlowError, CodeError, RunError, StepTimeout
+from agentflow_dagster.graph import templates
+from agentflow_dagster.ports.kind import NodeContext, NodeResult
+from agentflow_dagster.spec.values import JsonObject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentflow_dagster.graph.plan import Plan, PlanStep
+    from agentflow_dagster.ports.code import CodeRunner
+    from agentflow_dagster.ports.kind import Kind
+    from agentflow_dagster.ports.model import Model
+    from agentflow_dagster.ports.secrets import Secrets
+    from agentflow_dagster.ports.stores import StepOutput
+    from agentflow_dagster.spec.kind import KindConfig
+    from agentflow_dagster.spec.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The adapters that steps work with; built in one place and handed in."""
+
+    kinds: Mapping[str, Kind[KindConfig]]
+    model: Model
+    code: CodeRunner
+    secrets: Secrets
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Which attempt of which step, and what the run has so far.
+
+    Args:
+        run_id: The run.
+        number: 1 for the first attempt.
+        input: The run's input, complete.
+        outputs: Outputs of finished steps, by node.
+    """
+
+    run_id: str
+    number: int
+    input: JsonObject
+    outputs: Mapping[str, StepOutput]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What an attempt gave, secrets already out.
+
+    Args:
+        result: The node's result, or None where its `when` skipped it.
+        latency_ms: Milliseconds that the attempt took.
+    """
+
+    result: NodeResult | None
+    latency_ms: float
+
+    def figures(self) -> JsonObject:
+        """The numbers that go on every materialization.
+
+        `cost_usd` is left out where a call's price is not known.
+        """
+        usage = self.result.usage if self.result else ()
+        costs = [u.cost_usd for u in usage]
+        told: JsonObject = {
+            "tokens_in": sum(u.tokens_in for u in usage),
+            "tokens_out": sum(u.tokens_out for u in usage),
+            "latency_ms": round(self.latency_ms, 3),
+            "model": ", ".join(dict.fromkeys(u.model for u in usage)),
+            "provider": ", ".join(dict.fromkeys(u.provider for u in usage)),
+        }
+        if None not in costs:
+            told["cost_usd"] = float(sum(cast("list[Decimal]", costs), Decimal(0)))
+        return told
+
+
+async def run_attempt(
+    plan: Plan, step: PlanStep, attempt: Attempt, services: Services
+) -> StepResult:
+    """Runs one attempt of a step.
+
+    Raises:
+        RunError: it failed; no secret is in the message. `StepTimeout` where its time ran out.
+    """
+    values, redactor = _secret_values(plan, services)
+    started = time.perf_counter()
+    try:
+        result = await _attempt(plan, step, attempt, services, values)
+    except RunError as failure:
+        raise _without_secrets(failure, redactor) from None
+    except AgentFlowError as failure:
+        raise RunError(redactor.text(str(failure))) from None
+    except Exception as failure:
+        told = f"{type(failure).__name__}: {failure}"
+        raise RunError(redactor.text(f"{step.name!r} failed: {told}")) from None
+    elapsed = (time.perf_counter() - started) * 1000
+    if result is not None:
+        result = replace(
+            result, output=redactor.value(result.output), log=redactor.text(result.log)
+        )
+    return StepResult(result, elapsed)
+
+
+async def _attempt(
+    plan: Plan,
+    step: PlanStep,
+    attempt: Attempt,
+    services: Services,
+    secrets: Mapping[str, str],
+) -> NodeResult | None:
+    scope = _scope(plan, attempt, services, secrets)
+    node = step.node
+    if node.when is not None and templates.fill(node.when, scope) is not True:
+        return None
+    kind = services.kinds[node.kind]
+    config = kind.config.model_validate(templates.fill(dict(node.with_), scope))
+    setup = plan.agent.spec.defaults.code
+    context = NodeContext(
+        run_id=attempt.run_id,
+        agent=plan.agent.name,
+        node=step.name,
+        attempt=attempt.number,
+        llm=step.llm,
+        setup=setup.setup if setup else "",
+        timeout=step.timeout,
+        upstream={
+            name: attempt.outputs[name].value
+            for name in kind.reads(node.with_)
+            if name in attempt.outputs
+        },
+        model=services.model,
+        code=services.code,
+    )
+    try:
+        return await asyncio.wait_for(kind.run(context, config), step.timeout)
+    except TimeoutError:
+        raise StepTimeout(
+            f"{step.name!r} was still at work after {step.timeout:g} s.",
+            hint="Raise its `timeout`, or make it do less.",
+        ) from None
+
+
+def _scope(
+    plan: Plan, attempt: Attempt, services: Services, secrets: Mapping[str, str]
+) -> dict[str, Value]:
+    nodes: dict[str, Value] = {name: {} for name in plan.agent.spec.nodes}
+    for name, output in attempt.outputs.items():
+        nodes[name] = {"error" if output.port == "error" else "output": output.value}
+    declared = plan.agent.spec.env
+    return {
+        **nodes,
+        "input": cast("Value", attempt.input),
+        "run": {"id": attempt.run_id, "agent": plan.agent.name},
+        "env": {n: services.environment[n] for n in declared if n in services.environment},
+        "secret": dict(secrets),
+    }
+
+
+def _secret_values(plan: Plan, services: Services) -> tuple[dict[str, str], Redactor]:
+    found: dict[str, str] = {}
+    for name in plan.agent.spec.secrets:
+        value = services.secrets.lookup(name)
+        if value is None:
+            continue
+        if len(value) < MIN_LENGTH:
+            raise RunError(
+                f"The secret {name!r} has fewer than {MIN_LENGTH} characters.",
+                hint="So short a value cannot be kept out of logs; use a longer one.",
+                retryable=False,
+            )
+        found[name] = value
+    return found, Redactor(found.values())
+
+
+def _without_secrets(failure: RunError, redactor: Redactor) -> RunError:
+    failure.message = redactor.text(failure.message)
+    failure.hint = redactor.text(failure.hint)
+    failure.args = (failure.message,)
+    if isinstance(failure, CodeError):
+        failure.traceback = redactor.text(failure.traceback)
+        failure.stdout = redactor.text(failure.stdout)
+    failure.__cause__ = failure.__context__ = None
+    return failure

@@ -1,0 +1,145 @@
+"""`tool.http`: one HTTP call."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from typing import TYPE_CHECKING, Literal, cast
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from agentflow_dagster.errors import RunError
+from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
+from agentflow_dagster.spec.kind import KindConfig
+from agentflow_dagster.spec.values import JsonValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from agentflow_dagster.spec.kind import RawConfig
+    from agentflow_dagster.spec.values import JsonSchema
+
+MAX_RESPONSE_BYTES = 5_000_000
+_KEPT_HEADERS = ("content-type", "location", "etag", "retry-after")
+
+
+class HttpConfig(KindConfig):
+    """The call to make."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "GET"
+    url: str = Field(min_length=1, max_length=8_000)
+    headers: dict[str, str] = Field(default_factory=dict[str, str])
+    query: dict[str, str | int | float | bool] = Field(
+        default_factory=dict[str, str | int | float | bool]
+    )
+    json_: JsonValue = Field(None, alias="json", description="Sent as JSON.")
+    body: str | None = Field(None, description="Sent as it is; not together with `json`.")
+
+
+class Http(Kind[HttpConfig]):
+    """Gives `{status, headers, body}`; the body is parsed where it is JSON.
+
+    A status of 400 and above fails the step. Redirects are not followed, so that no header goes to
+    a host that its author did not name. Calls that change something carry an `Idempotency-Key`
+    that every attempt repeats.
+    """
+
+    name = "tool.http"
+    summary = "Calls an HTTP API."
+    config = HttpConfig
+    effects = "external"
+
+    def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:
+        return {
+            "type": "object",
+            "properties": {
+                "status": {"type": "integer"},
+                "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+                "body": {},
+            },
+            "required": ["status", "headers", "body"],
+        }
+
+    async def run(self, context: NodeContext, config: HttpConfig) -> NodeResult:
+        import httpx
+
+        where = _place(config.url)
+        headers = dict(config.headers)
+        if config.method not in {"GET", "HEAD"}:
+            names = {name.lower() for name in headers}
+            if "idempotency-key" not in names:
+                headers["Idempotency-Key"] = context.idempotency_key
+        try:
+            async with (
+                httpx.AsyncClient(timeout=context.timeout) as client,
+                client.stream(
+                    config.method,
+                    config.url,
+                    headers=headers,
+                    params=config.query or None,
+                    json=config.json_,
+                    content=config.body,
+                ) as response,
+            ):
+                content = await _bounded(response, where)
+        except httpx.HTTPError as problem:
+            told = str(problem) or type(problem).__name__
+            raise RunError(f"{config.method} {where} failed: {told}.") from None
+        if response.status_code >= 400:
+            raise _refused(config.method, where, response, content)
+        return NodeResult(
+            {
+                "status": response.status_code,
+                "headers": {h: response.headers[h] for h in _KEPT_HEADERS if h in response.headers},
+                "body": _parsed(response, content),
+            }
+        )
+
+
+def _place(url: str) -> str:
+    """Scheme, host and path: a query may hold what nobody should read.
+
+    Raises:
+        RunError: not an http or https URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise RunError(
+            f"{url[:200]!r} is not an http or https URL.",
+            hint="Check the environment variable or input that it is made from.",
+            retryable=False,
+        )
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+async def _bounded(response: httpx.Response, where: str) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > MAX_RESPONSE_BYTES:
+            raise RunError(
+                f"{where} answered with more than {MAX_RESPONSE_BYTES:,} bytes.", retryable=False
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _refused(method: str, where: str, response: httpx.Response, content: bytes) -> RunError:
+    status = response.status_code
+    said = content[:500].decode("utf-8", "replace").strip()
+    return RunError(
+        f"{method} {where} answered {status} {response.reason_phrase}: {said or '(no text)'}",
+        retryable=status in {408, 425, 429} or status >= 500,
+    )
+
+
+def _parsed(response: httpx.Response, content: bytes) -> JsonValue:
+    if "json" in response.headers.get("content-type", ""):
+        try:
+            return cast("JsonValue", jsonlib.loads(content))
+        except ValueError:
+            pass
+    return content.decode(response.encoding or "utf-8", "replace")

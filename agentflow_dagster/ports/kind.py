@@ -1,0 +1,77 @@
+"""A node kind: what `spec.kind` says of it, and the work itself."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic
+
+from agentflow_dagster.spec.kind import ConfigT, KindSignature
+
+if TYPE_CHECKING:
+    from agentflow_dagster.ports.code import CodeRunner
+    from agentflow_dagster.ports.model import Model, Usage
+    from agentflow_dagster.spec.document import LLM
+    from agentflow_dagster.spec.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class NodeContext:
+    """What one attempt of a node is given beside its config.
+
+    Args:
+        run_id, agent, node: Whose step it is.
+        attempt: 1 for the first.
+        llm: Model settings that hold for the node.
+        setup: Python shared by the agent's code nodes.
+        timeout: Seconds that the attempt may take; the engine enforces it.
+        upstream: Outputs of the nodes that `reads` names and that ran, in the config's order.
+        model: Answers `ai.*` nodes.
+        code: Runs authors' code.
+    """
+
+    run_id: str
+    agent: str
+    node: str
+    attempt: int
+    llm: LLM
+    setup: str
+    timeout: float
+    upstream: Mapping[str, Value]
+    model: Model
+    code: CodeRunner
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this step, so that a receiver can tell repeats."""
+        return f"{self.run_id}-{self.node}"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What an attempt gave.
+
+    Args:
+        output: The node's value; None where it only chooses a way.
+        port: The port that it leaves by.
+        usage: One entry per model call.
+        log: What a person may want to read: printed text of code.
+    """
+
+    output: Value = None
+    port: str = "result"
+    usage: tuple[Usage, ...] = field(default=())
+    log: str = ""
+
+
+class Kind(KindSignature[ConfigT], Generic[ConfigT]):
+    """A node kind that can run. One file each, in `nodes/` or in a plugin."""
+
+    @abstractmethod
+    async def run(self, context: NodeContext, config: ConfigT) -> NodeResult:
+        """Does the work of one attempt; cancelling the awaiting task must stop it.
+
+        Raises:
+            RunError: it could not; `retryable` says whether another attempt may.
+        """
