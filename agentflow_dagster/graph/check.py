@@ -167,12 +167,8 @@ def _check_node(
         schema, problems = templates.check_text(text, scope)
         yield from problems
         wanted = schema_at_path(config, text.path[len(path) + 1 :])
-        if not problems and wanted and not templates.fits(schema, wanted):
-            yield error(
-                "AF206",
-                f"{text.path[-1]} takes {wanted['type']}, and this gives {schema['type']}.",
-                pointer=pointer(*text.path),
-            )
+        if not problems and wanted and (why := templates.misfit(schema, wanted)):
+            yield error("AF206", f"{text.path[-1]} {why}.", pointer=pointer(*text.path))
     if node.when is not None:
         yield from _check_when(templates.TemplateText((*path, "when"), node.when), scope)
 
@@ -190,12 +186,8 @@ def _check_when(
         return
     schema, problems = templates.check_text(text, scope)
     yield from problems
-    if not problems and not templates.fits(schema, {"type": "boolean"}):
-        yield error(
-            "AF206",
-            f"`when` takes true or false, and this gives {schema['type']}.",
-            pointer=pointer(*text.path),
-        )
+    if not problems and (why := templates.misfit(schema, {"type": "boolean"})):
+        yield error("AF206", f"`when` {why}.", pointer=pointer(*text.path))
 
 
 def _node_schema(output: JsonSchema) -> JsonSchema:

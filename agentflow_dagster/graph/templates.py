@@ -95,11 +95,13 @@ def fill(value: JsonValue, scope: Mapping[str, Value]) -> Value:
             return value
 
 
-def fits(found: JsonSchema, wanted: JsonSchema) -> bool:
-    """Whether a value of one schema may stand where another is wanted, as far as types tell."""
+def misfit(found: JsonSchema, wanted: JsonSchema) -> str:
+    """Why a value of one schema cannot stand where another is wanted; "" as far as types tell."""
     have, _ = simple_type(found)
     want, _ = simple_type(wanted)
-    return not have or not want or have == want or (have, want) == ("integer", "number")
+    if not have or not want or have == want or (have, want) == ("integer", "number"):
+        return ""
+    return f"takes a {want}, and this gives a {have}"
 
 
 def _fill_text(text: str, scope: Mapping[str, Value]) -> Value:

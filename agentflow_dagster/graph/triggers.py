@@ -92,13 +92,9 @@ def _check_input(agent: Agent, trigger: Trigger, path: tuple[str, ...]) -> Itera
         for found in templates.find(value, (*path, "input", name)):
             result, problems = templates.check_text(found, scope)
             yield from problems
-            wanted = properties.get(name, {})
-            if found.path[-1] == name and not problems and not templates.fits(result, wanted):
-                yield error(
-                    "AF206",
-                    f"{name} takes {wanted['type']}, and this gives {result['type']}.",
-                    pointer=pointer(*found.path),
-                )
+            why = templates.misfit(result, properties.get(name, {}))
+            if value is found.text and not problems and why:
+                yield error("AF206", f"{name} {why}.", pointer=pointer(*found.path))
     if trigger.kind == "manual":
         return
     for name in cast("list[str]", schema.get("required") or []):

@@ -6,12 +6,12 @@ import json as jsonlib
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
 from agentflow_dagster.spec.kind import KindConfig
-from agentflow_dagster.spec.values import JsonValue
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

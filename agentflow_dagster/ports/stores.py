@@ -128,7 +128,7 @@ class InboxEvent:
     trigger: str
     event: JsonObject
     received_at: datetime
-    state: Literal["pending", "started"]
+    state: Literal["pending", "started", "rejected"]
     run_id: str | None = None
 
     @property
@@ -155,4 +155,8 @@ class Inbox(Protocol):
 
     def settle(self, started: Mapping[int, str]) -> None:
         """Records `{event id: run id}` for events whose run exists."""
+        ...
+
+    def reject(self, event_id: int, reason: str) -> None:
+        """Takes an event that can never become a run out of the queue; the reason is kept."""
         ...

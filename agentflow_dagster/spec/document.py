@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from agentflow_dagster.spec.units import Duration
-from agentflow_dagster.spec.values import JsonValue
+
 
 API_VERSION = "agentflow.io/v1"
 

@@ -119,5 +119,8 @@ def _step_into(node: dict[str, JsonValue], step: str | int) -> JsonValue:
     properties = node.get("properties")
     if isinstance(properties, dict) and step in properties:
         return properties[str(step)]
+    patterns = node.get("patternProperties")
+    if isinstance(patterns, dict):
+        return next(iter(patterns.values()), None)
     inner = node.get("items") if isinstance(step, int) else node.get("additionalProperties")
     return inner if isinstance(inner, dict) else None

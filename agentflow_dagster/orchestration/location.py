@@ -1,0 +1,106 @@
+"""A code location's definitions: the versions it serves, each run pinned to the set it began with.
+
+When Dagster builds definitions afresh, the set is what is live now; its id goes into every plan
+snapshot. When a worker rebuilds them for a run that was started earlier, the id is read back and
+the same set is compiled, whatever was deployed in between.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dagster import Definitions
+from dagster._core.definitions.definitions_load_context import (
+    DefinitionsLoadContext,
+    DefinitionsLoadType,
+)
+
+from agentflow_dagster.errors import DocumentError
+from agentflow_dagster.graph.check import check_agent
+from agentflow_dagster.orchestration.compile import CompiledAgent, compile_agent
+from agentflow_dagster.orchestration.triggers import schedules, sensor
+from agentflow_dagster.ports.stores import GenerationId
+from agentflow_dagster.spec.parse import parse_agent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from agentflow_dagster.ports.kind import Kind
+    from agentflow_dagster.ports.stores import Version, VersionStore
+    from agentflow_dagster.spec.kind import KindConfig
+
+GENERATION = "agentflow/generation"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One agent that a location serves; only a deployed one's triggers are on by themselves."""
+
+    version: Version
+    deployed: bool
+
+
+def agent_definitions(
+    live: Callable[[], Sequence[Served]],
+    store: VersionStore,
+    kinds: Mapping[str, Kind[KindConfig]],
+    resources: Mapping[str, Any],
+) -> Definitions:
+    """Builds the definitions; call it inside a function decorated with `dagster.definitions`.
+
+    Args:
+        live: What to serve now; not asked while a run is being rebuilt.
+        store: Keeps the sets that runs are pinned to.
+        kinds: Every node kind known here.
+        resources: `RUN_RESOURCES`, by key.
+    """
+    context = DefinitionsLoadContext.get()
+    rebuilding = context.load_type == DefinitionsLoadType.RECONSTRUCTION
+    if rebuilding and GENERATION in context.reconstruction_metadata:
+        generation = GenerationId(str(context.reconstruction_metadata[GENERATION]))
+        served = [Served(v, deployed=True) for v in store.pinned(generation)]
+    else:
+        served = list(live())
+        generation = store.pin({s.version.agent: s.version.hash for s in served})
+    context.add_to_pending_reconstruction_metadata(GENERATION, generation)
+    return _definitions(served, kinds, resources)
+
+
+def _definitions(
+    served: Sequence[Served],
+    kinds: Mapping[str, Kind[KindConfig]],
+    resources: Mapping[str, Any],
+) -> Definitions:
+    compiled: list[tuple[CompiledAgent, bool]] = []
+    for one in served:
+        try:
+            compiled.append((compile_version(one.version, kinds), one.deployed))
+        except DocumentError as problem:
+            # One agent that this release cannot read must not take the others down with it.
+            _log.error("%s is not served: %s", one.version.agent, problem)
+    sensors = [s for agent, on in compiled if (s := sensor(agent, running=on)) is not None]
+    return Definitions(
+        assets=[agent.assets for agent, _ in compiled],
+        jobs=[agent.job for agent, _ in compiled],
+        schedules=[s for agent, on in compiled for s in schedules(agent, running=on)],
+        sensors=sensors,
+        resources=dict(resources),
+    )
+
+
+def compile_version(version: Version, kinds: Mapping[str, Kind[KindConfig]]) -> CompiledAgent:
+    """Checks and compiles a stored version.
+
+    Raises:
+        DocumentError: this release cannot read it.
+    """
+    agent = parse_agent(version.document)
+    if isinstance(agent, tuple):
+        raise DocumentError(agent)
+    verdict = check_agent(agent, kinds)
+    if verdict.plan is None:
+        raise DocumentError([d for d in verdict.diagnostics if d.severity == "error"])
+    return compile_agent(verdict.plan, version, kinds)

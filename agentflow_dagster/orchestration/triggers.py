@@ -1,0 +1,139 @@
+"""Triggers in Dagster: a schedule per schedule trigger, and one sensor per agent over its inbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from dagster import (
+    DefaultScheduleStatus,
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    ScheduleDefinition,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+)
+
+from agentflow_dagster.errors import AgentFlowError
+from agentflow_dagster.graph.events import event_input
+from agentflow_dagster.orchestration import names
+from agentflow_dagster.orchestration.input_config import run_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dagster import ScheduleEvaluationContext
+
+    from agentflow_dagster.orchestration.compile import CompiledAgent
+    from agentflow_dagster.ports.stores import Inbox, InboxEvent
+    from agentflow_dagster.spec.values import JsonObject
+
+RUN_KEY_TAG = "dagster/run_key"
+_BATCH = 100
+
+
+def schedules(compiled: CompiledAgent, *, running: bool) -> list[ScheduleDefinition]:
+    """The agent's schedules; `running` says whether they are on unless somebody turns them off."""
+    status = DefaultScheduleStatus.RUNNING if running else DefaultScheduleStatus.STOPPED
+    return [
+        ScheduleDefinition(
+            name=names.schedule_name(compiled.plan.agent.name, name),
+            job=compiled.job,
+            cron_schedule=trigger.schedule.cron,
+            execution_timezone=trigger.schedule.timezone,
+            execution_fn=_tick(compiled, name),
+            default_status=status,
+            required_resource_keys={"secrets"},
+        )
+        for name, trigger in compiled.plan.agent.spec.triggers.items()
+        if trigger.schedule is not None
+    ]
+
+
+def sensor(compiled: CompiledAgent, *, running: bool) -> SensorDefinition | None:
+    """The agent's sensor over its inbox; None where no trigger of it needs one."""
+    agent = compiled.plan.agent
+    if not any(trigger.webhook for trigger in agent.spec.triggers.values()):
+        return None
+    return SensorDefinition(
+        name=names.sensor_name(agent.name),
+        job=compiled.job,
+        evaluation_fn=_sense(compiled),
+        minimum_interval_seconds=1,
+        default_status=DefaultSensorStatus.RUNNING if running else DefaultSensorStatus.STOPPED,
+        description=f"Starts a run for every accepted webhook call of {agent.name}.",
+        required_resource_keys={"stores", "secrets"},
+    )
+
+
+def _tick(compiled: CompiledAgent, name: str) -> Any:
+    agent = compiled.plan.agent
+
+    def tick(context: ScheduleEvaluationContext) -> RunRequest:
+        at = context.scheduled_execution_time.isoformat()
+        environment = cast("Any", context.resources).secrets.environment()
+        given = event_input(agent, name, {"scheduled_at": at}, environment)
+        return RunRequest(
+            run_key=at,
+            run_config=run_config(names.dagster_name(agent.name), given),
+            tags={names.TRIGGER_TAG: name},
+        )
+
+    return tick
+
+
+def _sense(compiled: CompiledAgent) -> Any:
+    """No cursor: an event is pending until a run with its key exists, so that neither a daemon that
+    dies between the tick and the run nor transactions that commit out of order can lose one, and
+    Dagster's run key keeps it from being started twice."""
+    agent = compiled.plan.agent
+
+    def sense(context: SensorEvaluationContext) -> SensorResult | SkipReason:
+        resources = cast("Any", context.resources)
+        inbox: Inbox = resources.stores.open().inbox
+        pending = inbox.pending(agent.name, limit=_BATCH)
+        started = _runs_of(context, agent.name, pending) if pending else {}
+        inbox.settle(started)
+        requests: list[RunRequest] = []
+        for event in pending:
+            if event.id in started:
+                continue
+            try:
+                requests.append(_request(compiled, event, resources.secrets.environment()))
+            except AgentFlowError as problem:
+                context.log.error(f"Event {event.id} cannot become an input: {problem}")
+                inbox.reject(event.id, str(problem))
+        if not requests:
+            return SkipReason("No webhook call is waiting.")
+        return SensorResult(run_requests=requests)
+
+    return sense
+
+
+def _runs_of(
+    context: SensorEvaluationContext, agent: str, pending: Sequence[InboxEvent]
+) -> dict[int, str]:
+    """The run of each event that already has one."""
+    keys = {event.run_key: event.id for event in pending}
+    records = context.instance.get_run_records(
+        RunsFilter(tags={RUN_KEY_TAG: list(keys), names.AGENT_TAG: agent})
+    )
+    return {
+        keys[record.dagster_run.tags[RUN_KEY_TAG]]: record.dagster_run.run_id
+        for record in records
+        if record.dagster_run.tags[RUN_KEY_TAG] in keys
+    }
+
+
+def _request(
+    compiled: CompiledAgent, event: InboxEvent, environment: Mapping[str, str]
+) -> RunRequest:
+    agent = compiled.plan.agent
+    given: JsonObject = event_input(agent, event.trigger, event.event, environment)
+    return RunRequest(
+        run_key=event.run_key,
+        run_config=run_config(names.dagster_name(agent.name), given),
+        tags={names.TRIGGER_TAG: event.trigger},
+    )
