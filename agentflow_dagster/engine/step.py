@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.engine.redaction import MIN_LENGTH, Redactor
+from agentflow_dagster.engine.scope import node_values
 from agentflow_dagster.errors import AgentFlowError, CodeError, RunError, StepTimeout
 from agentflow_dagster.graph import templates
 from agentflow_dagster.ports.kind import NodeContext, NodeResult
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import StepOutput
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import Value
+
+_GRACE = 0.5
+"""Seconds past its limit that a kind has to end by itself, since it can tell more of where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ async def _attempt(
         code=services.code,
     )
     try:
-        return await asyncio.wait_for(kind.run(context, config), step.timeout)
+        return await asyncio.wait_for(kind.run(context, config), step.timeout + _GRACE)
     except TimeoutError:
         raise StepTimeout(
             f"{step.name!r} was still at work after {step.timeout:g} s.",
@@ -159,12 +163,9 @@ async def _attempt(
 def _scope(
     plan: Plan, attempt: Attempt, services: Services, secrets: Mapping[str, str]
 ) -> dict[str, Value]:
-    nodes: dict[str, Value] = {name: {} for name in plan.agent.spec.nodes}
-    for name, output in attempt.outputs.items():
-        nodes[name] = {"error" if output.port == "error" else "output": output.value}
     declared = plan.agent.spec.env
     return {
-        **nodes,
+        **node_values(plan.agent, attempt.outputs),
         "input": cast("Value", attempt.input),
         "run": {"id": attempt.run_id, "agent": plan.agent.name},
         "env": {n: services.environment[n] for n in declared if n in services.environment},

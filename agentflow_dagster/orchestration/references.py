@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, cast
 
-from dagster import CodeReferencesMetadataValue, LocalFileCodeReference
+from dagster import BetaWarning, CodeReferencesMetadataValue, LocalFileCodeReference
 
 if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import Version
@@ -19,5 +20,9 @@ def code_references(version: Version, node: str) -> dict[str, Any]:
     place = positions.get(f"/spec/nodes/{node}") or {}
     cell = place.get("cell")
     label = f"{node} in {file}" if cell is None else f"{node} in {file}, cell {cell + 1}"
-    reference = LocalFileCodeReference(file_path=file, line_number=place.get("line"), label=label)
-    return {"dagster/code_references": CodeReferencesMetadataValue(code_references=[reference])}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)
+        reference = LocalFileCodeReference(
+            file_path=file, line_number=place.get("line"), label=label
+        )
+        return {"dagster/code_references": CodeReferencesMetadataValue(code_references=[reference])}

@@ -1,0 +1,122 @@
+"""The front door's application. Every route but the liveness probe asks for the project's token."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.concurrency import run_in_threadpool
+
+from agentflow_dagster import __version__
+from agentflow_dagster.errors import AgentFlowError, RunError, StoreError, UsageError
+from agentflow_dagster.gateway.webhooks import MAX_BODY_BYTES, Routes, read_event
+from agentflow_dagster.graph.events import event_input
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
+    from agentflow_dagster.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the application works with.
+
+    Args:
+        open_stores: Opens the project's stores for the application's life.
+        environment: Whose deployments answer.
+        token: What callers must show as `Authorization: Bearer …`.
+        variables: Values of `{{env.…}}` in triggers.
+    """
+
+    open_stores: Callable[[], AbstractContextManager[Stores]]
+    environment: str
+    token: str
+    variables: Mapping[str, str]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Builds the application."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with settings.open_stores() as stores:
+            app.state.stores = stores
+            app.state.routes = Routes(stores.versions, settings.environment)
+            yield
+
+    app = FastAPI(
+        title="AgentFlow", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        openapi_url=None,
+    )
+    app.add_exception_handler(AgentFlowError, _told)
+    bearer = HTTPBearer(auto_error=False)
+
+    def authenticated(
+        shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> None:
+        given = shown.credentials if shown else ""
+        if not secrets.compare_digest(given.encode(), settings.token.encode()):
+            raise HTTPException(
+                401,
+                "Show the project's token: Authorization: Bearer …",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+    @app.get("/healthz")
+    async def alive() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", dependencies=[Depends(authenticated)])
+    async def ready() -> dict[str, object]:
+        routes: Routes = app.state.routes
+        served = await run_in_threadpool(routes.paths)
+        return {"status": "ok", "version": __version__, "webhooks": served}
+
+    @app.api_route(
+        "/hooks/{path:path}", methods=["POST", "PUT"], dependencies=[Depends(authenticated)]
+    )
+    async def webhook(path: str, request: Request) -> JSONResponse:
+        routes: Routes = app.state.routes
+        stores: Stores = app.state.stores
+        target = await run_in_threadpool(routes.find, request.method, f"/{path}")
+        if target is None:
+            raise HTTPException(404, f"No deployed agent listens for {request.method} /{path}.")
+        event = await read_event(request, f"/{path}")
+        # What cannot become an input is refused here, where its sender can still mend it.
+        await run_in_threadpool(
+            event_input, target.agent, target.trigger, event, settings.variables
+        )
+        key = request.headers.get("idempotency-key")
+        accepted, new = await run_in_threadpool(
+            lambda: stores.inbox.add(
+                target.agent.name, target.trigger, event, idempotency_key=key
+            )
+        )
+        body = {"event_id": accepted.id, "run_key": accepted.run_key, "duplicate": not new}
+        return JSONResponse(body, status_code=202)
+
+    return app
+
+
+async def _told(request: Request, problem: Exception) -> JSONResponse:
+    del request
+    if isinstance(problem, StoreError):
+        # What the store says may name hosts and users; callers learn only that it is not there.
+        return JSONResponse(
+            {"detail": "The store cannot be reached; try again."},
+            status_code=503,
+            headers={"Retry-After": "5"},
+        )
+    status = 422 if isinstance(problem, UsageError | RunError) else 500
+    return JSONResponse({"detail": str(problem)}, status_code=status)
+
+
+__all__ = ["MAX_BODY_BYTES", "Settings", "create_app"]

@@ -1,0 +1,134 @@
+"""Reads an agent's file, whichever view it is, and checks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from agentflow_dagster.errors import DocumentError, UsageError
+from agentflow_dagster.graph.check import check_agent
+from agentflow_dagster.spec.canonical import content_hash, to_json
+from agentflow_dagster.spec.diagnostics import Diagnostic, Position, error, has_errors, locate
+from agentflow_dagster.spec.parse import parse_agent
+from agentflow_dagster.spec.yaml_reader import read_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from agentflow_dagster.graph.plan import Plan
+    from agentflow_dagster.ports.stores import VersionHash
+    from agentflow_dagster.spec.document import Agent
+    from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.values import JsonObject
+
+MAX_BYTES = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """What a file holds.
+
+    Args:
+        file: Its name as diagnostics tell it.
+        agent, plan: None where an error stands in the way.
+        positions: The place of every pointer.
+        diagnostics: Every problem, with its place.
+    """
+
+    file: str
+    agent: Agent | None
+    plan: Plan | None
+    positions: Mapping[str, Position]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def hash(self) -> VersionHash:
+        """The version's identity."""
+        return cast("VersionHash", content_hash(self._usable()))
+
+    @property
+    def document(self) -> JsonObject:
+        """The document as it is stored."""
+        return to_json(self._usable())
+
+    @property
+    def source(self) -> JsonObject:
+        """Where the document came from, outside its hash."""
+        places = {
+            p: {"line": at.line, "column": at.column, "cell": at.cell}
+            for p, at in self.positions.items()
+            if p.count("/") <= 3
+        }
+        return cast("JsonObject", {"file": self.file, "positions": places})
+
+    def require(self) -> Plan:
+        """The plan.
+
+        Raises:
+            DocumentError: the file has errors.
+        """
+        if self.plan is None:
+            raise DocumentError([d for d in self.diagnostics if d.severity == "error"])
+        return self.plan
+
+    def _usable(self) -> Agent:
+        return self.require().agent
+
+
+def check_file(path: Path, kinds: Catalogue, *, file: str | None = None) -> CheckedFile:
+    """Reads and checks one file: `.yaml`, `.yml`, `.json` or `.ipynb`.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    name = file or str(path)
+    if not path.is_file():
+        raise UsageError(f"There is no file {name!r}.")
+    if path.stat().st_size > MAX_BYTES:
+        return _unreadable(name, error("AF100", "The file is over 5 MB."))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        told = error("AF109", f"The file is not UTF-8: {problem.reason} at byte {problem.start}.")
+        return _unreadable(name, told)
+    if path.suffix == ".ipynb":
+        from agentflow_dagster.notebook import read_agent
+
+        document, positions, found = read_agent(text, file=name)
+        return check_document(document, positions, found, kinds, file=name)
+    source = read_yaml(text)
+    return check_document(source.document, source.positions, source.diagnostics, kinds, file=name)
+
+
+def check_document(
+    document: JsonObject | None,
+    positions: Mapping[str, Position],
+    found: tuple[Diagnostic, ...],
+    kinds: Catalogue,
+    *,
+    file: str,
+) -> CheckedFile:
+    """Checks a document that was read; `found` are the problems of reading it."""
+    diagnostics = list(found)
+    agent = plan = None
+    if document is not None and not has_errors(found):
+        parsed = parse_agent(document)
+        if isinstance(parsed, tuple):
+            diagnostics += parsed
+        else:
+            agent = parsed
+            verdict = check_agent(agent, kinds)
+            plan = verdict.plan
+            diagnostics += verdict.diagnostics
+    placed = tuple(_placed(d, file, positions) for d in diagnostics)
+    return CheckedFile(file, agent, plan, positions, placed)
+
+
+def _placed(found: Diagnostic, file: str, positions: Mapping[str, Position]) -> Diagnostic:
+    known = found.line is not None
+    return found.at(file, None if known else locate(positions, found.pointer))
+
+
+def _unreadable(file: str, problem: Diagnostic) -> CheckedFile:
+    return CheckedFile(file, None, None, {}, (problem.at(file, None),))

@@ -1,0 +1,76 @@
+"""A project on disk: where its files are, what its home holds, which files are agents."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MARKER = "definitions.py"
+HOME_VARIABLE = "AGENTFLOW_HOME"
+ENVIRONMENT_VARIABLE = "AGENTFLOW_ENVIRONMENT"
+SERVE_VARIABLE = "AGENTFLOW_SERVE"
+"""A version hash: the code location then serves this version alone (`agentflow run FILE`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder with a `definitions.py`, and its home.
+
+    Args:
+        root: The folder.
+        home: Where database, artifacts and logs are kept; `.agentflow` in the root unless
+            `AGENTFLOW_HOME` says otherwise.
+        environment: The environment that deployments go to.
+        variables: The process's environment variables.
+    """
+
+    root: Path
+    home: Path
+    environment: str = "local"
+    variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+    @classmethod
+    def find(cls, start: Path | None = None, variables: Mapping[str, str] | None = None) -> Project:
+        """The project that holds a folder (by default the current one).
+
+        Raises:
+            UsageError: no folder above has a `definitions.py`.
+        """
+        told = dict(os.environ if variables is None else variables)
+        folder = (start or Path.cwd()).resolve()
+        for root in (folder, *folder.parents):
+            if (root / MARKER).is_file():
+                home = Path(told.get(HOME_VARIABLE) or root / ".agentflow").expanduser().resolve()
+                return cls(root, home, told.get(ENVIRONMENT_VARIABLE) or "local", told)
+        raise UsageError(
+            f"{folder} is not inside an AgentFlow project: no {MARKER} here or above.",
+            hint="Make one with `agentflow init DIR`.",
+        )
+
+    @property
+    def artifacts(self) -> Path:
+        """Where large outputs are kept."""
+        return self.home / "artifacts"
+
+    def working_files(self) -> Iterator[Path]:
+        """The agent files under `notebooks/`, sorted: `*.agent.yaml`, and notebooks with nodes."""
+        folder = self.root / "notebooks"
+        for path in sorted(folder.rglob("*")):
+            if ".ipynb_checkpoints" in path.parts or not path.is_file():
+                continue
+            if path.name.endswith((".agent.yaml", ".agent.yml")) or (
+                path.suffix == ".ipynb" and b"%%node" in path.read_bytes()
+            ):
+                yield path
+
+    def relative(self, path: Path) -> str:
+        """A path as diagnostics and sources tell it: from the root where it lies inside."""
+        full = path.resolve()
+        return str(full.relative_to(self.root) if full.is_relative_to(self.root) else full)

@@ -1,0 +1,60 @@
+"""What a project's Dagster code location serves: deployed versions, and working files beside them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, cast
+
+from agentflow_dagster.errors import UsageError
+from agentflow_dagster.nodes import all_kinds
+from agentflow_dagster.operations.check import check_file
+from agentflow_dagster.operations.deploy import store_version
+from agentflow_dagster.operations.project import SERVE_VARIABLE, Project
+from agentflow_dagster.operations.stores import project_stores
+from agentflow_dagster.orchestration.location import Served, agent_definitions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dagster import Definitions
+
+    from agentflow_dagster.ports.stores import VersionHash, VersionStore
+    from agentflow_dagster.spec.kind import Catalogue
+
+_log = logging.getLogger(__name__)
+
+
+def project_definitions(resources: Mapping[str, Any], *, project: Project) -> Definitions:
+    """The definitions of a project; call it inside a function decorated with
+    `dagster.definitions`.
+
+    An agent that is deployed is served as deployed, whatever its working file says by now; a
+    working file that was never deployed is served as it stands, with its triggers off.
+    """
+    kinds = all_kinds()
+    with project_stores(project) as stores:
+        return agent_definitions(
+            lambda: served_now(project, stores.versions, kinds), stores.versions, kinds, resources
+        )
+
+
+def served_now(project: Project, versions: VersionStore, kinds: Catalogue) -> list[Served]:
+    """What to serve at this moment."""
+    if only := project.variables.get(SERVE_VARIABLE):
+        version = versions.get(cast("VersionHash", only))
+        if version is None:
+            raise UsageError(f"{SERVE_VARIABLE} names {only!r}, which is no stored version.")
+        return [Served(version, deployed=False)]
+    served = [Served(d.version, deployed=True) for d in versions.live(project.environment)]
+    taken = {s.version.agent.replace("-", "_") for s in served}
+    for path in project.working_files():
+        checked = check_file(path, kinds, file=project.relative(path))
+        if checked.plan is None:
+            problems = "; ".join(str(d) for d in checked.diagnostics if d.severity == "error")
+            _log.warning("%s is not served: %s", checked.file, problems)
+            continue
+        name = checked.plan.agent.name.replace("-", "_")
+        if name not in taken:
+            taken.add(name)
+            served.append(Served(store_version(versions, checked), deployed=False))
+    return served

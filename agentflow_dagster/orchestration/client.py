@@ -1,0 +1,224 @@
+"""Talks to a Dagster webserver over GraphQL: launches, reloads, reads the record of runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from agentflow_dagster.errors import RunError
+from agentflow_dagster.orchestration import names
+from agentflow_dagster.orchestration.input_config import run_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from agentflow_dagster.spec.values import JsonObject
+
+REPOSITORY = "__repository__"
+
+_LAUNCH = """
+mutation Launch($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on Error { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}"""
+_RELOAD = """
+mutation Reload($name: String!) {
+  reloadRepositoryLocation(repositoryLocationName: $name) {
+    __typename
+    ... on Error { message }
+    ... on WorkspaceLocationEntry {
+      locationOrLoadError { __typename ... on PythonError { message } }
+    }
+  }
+}"""
+_LOCATIONS = """
+query Locations {
+  workspaceOrError {
+    __typename
+    ... on Error { message }
+    ... on Workspace {
+      locationEntries {
+        name
+        loadStatus
+        locationOrLoadError {
+          __typename
+          ... on RepositoryLocation { repositories { pipelines { name } } }
+          ... on PythonError { message }
+        }
+      }
+    }
+  }
+}"""
+_RUN = """
+query Run($id: ID!) {
+  runOrError(runId: $id) {
+    __typename
+    ... on Error { message }
+    ... on Run {
+      runId
+      jobName
+      status
+      creationTime
+      startTime
+      endTime
+      tags { key value }
+      stepStats { stepKey status startTime endTime attempts { startTime } }
+    }
+  }
+}"""
+_FAILURES = """
+query Failures($id: ID!, $after: String) {
+  logsForRun(runId: $id, afterCursor: $after) {
+    ... on EventConnection {
+      cursor
+      hasMore
+      events {
+        __typename
+        ... on ExecutionStepFailureEvent {
+          stepKey
+          error { message }
+          failureMetadata { description }
+        }
+        ... on RunFailureEvent { message error { message } }
+      }
+    }
+  }
+}"""
+_RUNS = """
+query Runs($filter: RunsFilter, $limit: Int) {
+  runsOrError(filter: $filter, limit: $limit) {
+    __typename
+    ... on Error { message }
+    ... on Runs { results { runId jobName status creationTime startTime endTime tags { key value } } }
+  }
+}"""
+_TERMINATE = """
+mutation Terminate($id: String!) {
+  terminateRun(runId: $id) { __typename ... on Error { message } }
+}"""
+
+FINISHED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+
+
+@dataclass(frozen=True, slots=True)
+class DagsterClient:
+    """One webserver.
+
+    Args:
+        url: Where it listens, `http://127.0.0.1:3000`.
+        http: The client to send with; its owner closes it.
+    """
+
+    url: str
+    http: httpx.Client
+
+    def launch(self, agent: str, input_: JsonObject, tags: Mapping[str, str]) -> str:
+        """Starts a run of an agent's job; its id.
+
+        Raises:
+            RunError: Dagster refused it.
+        """
+        params = {
+            "selector": {
+                "repositoryLocationName": names.LOCATION,
+                "repositoryName": REPOSITORY,
+                "jobName": names.job_name(agent),
+            },
+            "runConfigData": run_config(names.dagster_name(agent), input_),
+            "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},
+        }
+        result = self._ask(_LAUNCH, {"params": params})["launchRun"]
+        if result["__typename"] != "LaunchRunSuccess":
+            said = result.get("message") or "; ".join(e["message"] for e in result.get("errors", []))
+            raise RunError(f"Dagster did not start {agent!r}: {said or result['__typename']}.")
+        return str(result["run"]["runId"])
+
+    def reload(self) -> None:
+        """Has the code location built again, so that it serves what is live now.
+
+        Raises:
+            RunError: it cannot be loaded.
+        """
+        result = self._ask(_RELOAD, {"name": names.LOCATION})["reloadRepositoryLocation"]
+        loaded = result.get("locationOrLoadError") or result
+        if loaded["__typename"] != "RepositoryLocation":
+            raise RunError(f"Dagster could not load the agents: {loaded.get('message')}")
+
+    def jobs(self) -> list[str] | None:
+        """The jobs that the location serves; None while it is loading.
+
+        Raises:
+            RunError: it cannot be loaded.
+        """
+        workspace = self._ask(_LOCATIONS, {})["workspaceOrError"]
+        for entry in workspace.get("locationEntries") or ():
+            loaded = entry.get("locationOrLoadError")
+            if entry["name"] != names.LOCATION or not loaded or entry["loadStatus"] == "LOADING":
+                continue
+            if loaded["__typename"] != "RepositoryLocation":
+                raise RunError(f"Dagster could not load the agents: {loaded.get('message')}")
+            return [p["name"] for r in loaded["repositories"] for p in r["pipelines"]]
+        return None
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """The run as GraphQL gives it.
+
+        Raises:
+            RunError: no such run.
+        """
+        found = self._ask(_RUN, {"id": run_id})["runOrError"]
+        if found["__typename"] != "Run":
+            raise RunError(f"Dagster has no run {run_id!r}.", retryable=False)
+        return found
+
+    def runs(self, tags: Mapping[str, str], *, limit: int = 25) -> list[dict[str, Any]]:
+        """The newest runs that have all of these tags."""
+        filter_ = {"tags": [{"key": k, "value": v} for k, v in tags.items()]} if tags else {}
+        return self._ask(_RUNS, {"filter": filter_, "limit": limit})["runsOrError"]["results"]
+
+    def failures(self, run_id: str) -> dict[str, str]:
+        """What went wrong, by step key; "" is the run itself."""
+        told: dict[str, str] = {}
+        cursor: str | None = None
+        while True:
+            page = self._ask(_FAILURES, {"id": run_id, "after": cursor})["logsForRun"]
+            for event in page["events"]:
+                if event["__typename"] == "ExecutionStepFailureEvent":
+                    described = (event.get("failureMetadata") or {}).get("description")
+                    told[event["stepKey"]] = described or (event.get("error") or {}).get("message", "")
+                elif event["__typename"] == "RunFailureEvent":
+                    told[""] = (event.get("error") or {}).get("message") or event["message"]
+            if not page["hasMore"]:
+                return told
+            cursor = page["cursor"]
+
+    def terminate(self, run_id: str) -> None:
+        """Asks Dagster to stop a run."""
+        self._ask(_TERMINATE, {"id": run_id})
+
+    def run_url(self, run_id: str) -> str:
+        """The run's page in the UI."""
+        return f"{self.url}/runs/{run_id}"
+
+    def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        import httpx
+
+        try:
+            answer = self.http.post(
+                f"{self.url}/graphql", json={"query": query, "variables": dict(variables)}
+            )
+            told = cast("dict[str, Any]", answer.json())
+        except (httpx.HTTPError, ValueError) as problem:
+            raise RunError(
+                f"Dagster at {self.url} does not answer: {problem!r}.",
+                hint="Is `agentflow up` still running?",
+            ) from problem
+        if errors := told.get("errors"):
+            raise RunError(f"Dagster at {self.url} refused a query: {errors[0].get('message')}.")
+        return told["data"]

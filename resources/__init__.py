@@ -1,0 +1,26 @@
+"""What the agents' steps work with: one Dagster resource per file, each a thin configuration of an
+adapter in the package. Edit these, or add fields, to fit your own deployment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from resources.code import CodeResource
+from resources.model import ModelResource
+from resources.secrets import SecretsResource
+from resources.stores import StoresResource
+
+if TYPE_CHECKING:
+    from dagster import ConfigurableResource
+
+
+def resources_for(environment: str) -> dict[str, ConfigurableResource]:
+    """The resources of an environment (`local`, `production` …), by the keys that steps ask for."""
+    del environment  # Every environment takes the same ones until yours differ.
+    return {
+        "model": ModelResource(),
+        "code": CodeResource(),
+        "secrets": SecretsResource(),
+        "stores": StoresResource(),
+    }
