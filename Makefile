@@ -1,0 +1,56 @@
+# Every target that runs something first makes .venv from requirements.lock (.ci/environment).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help environment demo up test soak bench check format lock wheel clean
+
+# Settable on the command line: make test ARGS="tests/spec -x"
+ARGS ?=
+export PYTHON
+
+# Some machines set it; without bytecode every start of `agentflow` takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
+
+BIN := .venv/bin
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+environment: ## Make .venv (the other targets do so themselves)
+	@.ci/environment
+
+demo: environment ## Show AgentFlow at work: an agent, a webhook, its runs in the Dagster UI
+	@exec $(BIN)/agentflow demo $(ARGS)
+
+up: environment ## Start PostgreSQL, Dagster and the gateway on this machine; Ctrl-C ends them
+	@exec $(BIN)/agentflow up $(ARGS)
+
+test: environment ## Run the tests (make test ARGS="tests/spec -x")
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+soak: environment ## Run every test, the long ones too
+	@exec $(BIN)/python -m pytest -m "" $(ARGS)
+
+bench: environment ## Measure, side by side with what we compare ourselves to
+	@for program in benchmarks/*.py; do $(BIN)/python $$program $(ARGS) || exit; done
+
+check: environment ## Lint, format, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: environment ## Sort imports and format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lock: environment ## Write requirements.lock from pyproject.toml (ARGS=--upgrade takes newer releases)
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet $(ARGS) -o requirements.lock
+	@.ci/environment
+
+wheel: environment ## Build the wheel into dist/
+	$(BIN)/hatchling build -t wheel
+
+clean: ## Remove the environment and what tools left behind (not .agentflow, which holds data)
+	rm -rf .venv dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
