@@ -1,0 +1,26 @@
+"""JSON as the stores write it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agentflow_dagster.spec.values import JsonValue
+
+
+def dump(value: JsonValue) -> str:
+    """Compact JSON that is valid UTF-8, keys in their order.
+
+    A lone surrogate (half of a character, which UTF-8 does not have) is escaped and so comes back
+    as it was; two that make a character come back as that character.
+
+    Raises:
+        ValueError: the value has NaN or an infinity, which `split` would have set apart.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text

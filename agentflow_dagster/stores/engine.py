@@ -1,0 +1,116 @@
+"""Connections to the database, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    OperationalError,
+    SQLAlchemyError,
+)
+
+from agentflow_dagster.errors import StoreError
+from agentflow_dagster.stores.encoding import dump
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+_DRIVERS = ("postgresql+psycopg2", "postgresql", "postgres")
+_UNDEFINED = {"42P01", "3F000"}  # table, schema
+
+
+def create_engine(url: str, *, pool_size: int = 5, max_overflow: int = 15) -> sa.Engine:
+    """An engine whose connections are pooled, tried before use, and never shared with a fork.
+
+    Args:
+        url: `postgresql+psycopg2://…`; see `database_url`.
+        pool_size: Connections that stay open.
+        max_overflow: More that may be open for a moment.
+
+    Raises:
+        StoreError: this is not a URL of PostgreSQL.
+    """
+    try:
+        parsed = sa.make_url(url)
+        if parsed.drivername not in _DRIVERS:
+            raise ArgumentError
+    except (ArgumentError, ValueError):
+        # Neither the URL nor the cause is shown: what was read as a port may be of the password.
+        raise StoreError(
+            "The database URL cannot be read.",
+            hint="It has the form postgresql://user:password@host:5432/name; "
+            "signs such as @ : / in the password are written %40 %3A %2F.",
+        ) from None
+    engine = sa.create_engine(
+        parsed.set(drivername=_DRIVERS[0]),
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        json_serializer=dump,
+        connect_args={"application_name": "agentflow", "connect_timeout": 10},
+    )
+    event.listen(engine, "connect", _note_process)
+    event.listen(engine, "checkout", _refuse_other_process)
+    return engine
+
+
+@contextmanager
+def transaction(engine: sa.Engine) -> Generator[sa.Connection]:
+    """One transaction: committed at the end of the block, rolled back if it raises.
+
+    Raises:
+        StoreError: the database refused or cannot be reached. It never shows the password.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (SQLAlchemyError, ValueError) as error:
+        shows_password = any(secret in str(error) for secret in _secrets(engine.url))
+        raise _store_error(error, engine.url) from (None if shows_password else error)
+
+
+def _store_error(error: Exception, url: sa.URL) -> StoreError:
+    where = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database)
+    reason = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    for secret in _secrets(url):
+        reason = reason.replace(secret, "***")
+    code = getattr(getattr(error, "orig", None), "pgcode", None)
+    if isinstance(error, OperationalError) and code is None:
+        return StoreError(
+            f"The database {str(where)!r} cannot be reached: {reason}.",
+            hint="Is PostgreSQL running there, and is AGENTFLOW_DATABASE_URL right?",
+        )
+    if code in _UNDEFINED:
+        return StoreError(
+            f"The database {str(where)!r} does not have the tables of this AgentFlow: {reason}.",
+            hint="`agentflow up` makes them, as does `open_stores`.",
+        )
+    return StoreError(f"The database {str(where)!r} refused: {reason}.")
+
+
+def _secrets(url: sa.URL) -> list[str]:
+    return [str(each) for each in (url.password, url.query.get("password")) if each]
+
+
+def _note_process(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    record.info["process"] = os.getpid()
+
+
+def _refuse_other_process(
+    _connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection
+) -> None:
+    """Makes the pool open a new connection after a fork; two processes on one garble each other."""
+    if record.info["process"] != os.getpid():
+        record.dbapi_connection = proxy.dbapi_connection = None  # type: ignore[assignment]
+        raise DisconnectionError("This connection belongs to the parent process.")

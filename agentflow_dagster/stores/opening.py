@@ -1,0 +1,68 @@
+"""The stores of one database, built together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from agentflow_dagster.ports.stores import Inbox, StepStore, VersionStore
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What is kept between processes. `close` gives the connections back."""
+
+    versions: VersionStore
+    steps: StepStore
+    inbox: Inbox
+    close: Callable[[], None]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_stores(url: str, artifacts: Path) -> Stores:
+    """Opens the stores of a database, whose tables it makes or upgrades where that is due.
+
+    Threads may share them, and a forked child may go on using them.
+
+    Args:
+        url: See `database_url`.
+        artifacts: The folder for large values; processes that share the database share it too.
+
+    Raises:
+        StoreError: the database cannot be reached, or is of a newer AgentFlow.
+    """
+    from agentflow_dagster.stores.artifacts import ArtifactFolder
+    from agentflow_dagster.stores.engine import create_engine
+    from agentflow_dagster.stores.inbox import PostgresInbox
+    from agentflow_dagster.stores.migration import migrate
+    from agentflow_dagster.stores.steps import PostgresStepStore
+    from agentflow_dagster.stores.versions import PostgresVersionStore
+
+    engine = create_engine(url)
+    try:
+        migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Stores(
+        versions=PostgresVersionStore(engine),
+        steps=PostgresStepStore(engine, ArtifactFolder(artifacts)),
+        inbox=PostgresInbox(engine),
+        close=engine.dispose,
+    )

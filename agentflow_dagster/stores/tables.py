@@ -1,0 +1,136 @@
+"""The tables of schema `agentflow`, as SQLAlchemy knows them; `migrations/` makes them.
+
+JSON columns are `json`, not `jsonb`: it keeps the text, so the order of an author's keys, and takes
+every string that Python has (`jsonb` refuses `\\u0000`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    text,
+)
+
+SCHEMA = "agentflow"
+
+# Bounds in characters. All but a key's are names, which stay within a page of an index together.
+NAME = 255
+KEY = 500
+REASON = 2000
+DIGEST = 64
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    },
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("hash", String(DIGEST), primary_key=True),
+    Column("agent", String(NAME), nullable=False),
+    Column("number", Integer),
+    Column("document", JSON, nullable=False),
+    Column("source", JSON, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    UniqueConstraint("agent", "number"),
+)
+
+# Append-only: what is live is the newest row of an agent in an environment.
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("environment", String(NAME), nullable=False),
+    Column("agent", String(NAME), nullable=False),
+    Column("version_hash", String(DIGEST), ForeignKey(versions.c.hash), nullable=False),
+    Column(
+        "deployed_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.clock_timestamp(),
+    ),
+    Index(None, "environment", "agent", "id"),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", String(DIGEST), primary_key=True),
+    Column("members", JSON, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+step_outputs = Table(
+    "step_outputs",
+    metadata,
+    Column("run_id", String(NAME), primary_key=True),
+    Column("node", String(NAME), primary_key=True),
+    Column("port", String(NAME), nullable=False),
+    Column("body", JSON),
+    Column("body_artifact", String(DIGEST)),
+    Column("facts", JSON, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("num_nonnulls(body, body_artifact) = 1", name="one_place"),
+)
+
+step_parts = Table(
+    "step_parts",
+    metadata,
+    Column("run_id", String(NAME), primary_key=True),
+    Column("node", String(NAME), primary_key=True),
+    Column("part", String(NAME), primary_key=True),
+    Column("media_type", String(NAME), nullable=False),
+    Column("summary", JSON, nullable=False),
+    Column("data", LargeBinary),
+    Column("artifact", String(DIGEST)),
+    ForeignKeyConstraint(
+        ["run_id", "node"],
+        [step_outputs.c.run_id, step_outputs.c.node],
+        ondelete="CASCADE",
+    ),
+    CheckConstraint("num_nonnulls(data, artifact) = 1", name="one_place"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("agent", String(NAME), nullable=False),
+    Column("trigger", String(NAME), nullable=False),
+    Column("event", JSON, nullable=False),
+    Column("idempotency_key", String(KEY)),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("state", String(16), nullable=False, server_default="pending"),
+    Column("run_id", String(NAME)),
+    Column("reason", String(REASON)),
+    UniqueConstraint("agent", "trigger", "idempotency_key"),
+    CheckConstraint(
+        "CASE state WHEN 'pending' THEN run_id IS NULL AND reason IS NULL"
+        " WHEN 'started' THEN run_id IS NOT NULL AND reason IS NULL"
+        " WHEN 'rejected' THEN run_id IS NULL AND reason IS NOT NULL"
+        " ELSE false END",
+        name="state",
+    ),
+    Index("ix_inbox_pending", "agent", "id", postgresql_where=text("state = 'pending'")),
+)

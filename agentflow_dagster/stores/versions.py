@@ -1,0 +1,163 @@
+"""Versions, deployments and generations in PostgreSQL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from agentflow_dagster.errors import StoreError
+from agentflow_dagster.ports.stores import Deployment, GenerationId, Version, VersionHash
+from agentflow_dagster.stores.engine import transaction
+from agentflow_dagster.stores.tables import deployments, generations, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from agentflow_dagster.spec.values import JsonObject
+
+
+def generation_id(members: Mapping[str, VersionHash]) -> GenerationId:
+    """The id of a set `{agent: version hash}`: sha256 of its sorted pairs as compact JSON."""
+    pairs = json.dumps(sorted(members.items()), separators=(",", ":"))
+    return GenerationId(hashlib.sha256(pairs.encode()).hexdigest())
+
+
+class PostgresVersionStore:
+    """Keeps versions, what is deployed, and the sets that runs are pinned to."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def put(
+        self, agent: str, hash_: VersionHash, document: JsonObject, source: JsonObject
+    ) -> Version:
+        """Stores a version without deploying it; the same hash again returns the stored one."""
+        row = {"hash": hash_, "agent": agent, "document": document, "source": source}
+        with transaction(self._engine) as connection:
+            connection.execute(insert(versions).values(row).on_conflict_do_nothing())
+            return _stored(connection, hash_)
+
+    def get(self, hash_: VersionHash) -> Version | None:
+        """The version of that hash."""
+        with transaction(self._engine) as connection:
+            return _find(connection, hash_)
+
+    def deploy(self, environment: str, hash_: VersionHash) -> tuple[Deployment, bool]:
+        """Makes a stored version live; the flag says whether anything changed.
+
+        Raises:
+            StoreError: no such version is stored.
+        """
+        with transaction(self._engine) as connection:
+            agent = _stored(connection, hash_).agent
+            # One deploy of an agent at a time: numbers have no gaps, the newest row is the newest.
+            lock = sa.func.hashtextextended(f"agentflow deploy {agent}", 0)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+            live = _deployed(connection, environment, agent, limit=1)
+            if live and live[0].version.hash == hash_:
+                return live[0], False
+            numbers = sa.select(sa.func.coalesce(sa.func.max(versions.c.number), 0) + 1)
+            next_number = numbers.where(versions.c.agent == agent).scalar_subquery()
+            unnumbered = (versions.c.hash == hash_) & versions.c.number.is_(None)
+            connection.execute(sa.update(versions).where(unnumbered).values(number=next_number))
+            row = {"environment": environment, "agent": agent, "version_hash": hash_}
+            connection.execute(sa.insert(deployments).values(row))
+            return _deployed(connection, environment, agent, limit=1)[0], True
+
+    def live(self, environment: str) -> Sequence[Deployment]:
+        """What is live, ordered by agent name."""
+        newest = (
+            sa.select(sa.func.max(deployments.c.id))
+            .where(deployments.c.environment == environment)
+            .group_by(deployments.c.agent)
+        )
+        with transaction(self._engine) as connection:
+            rows = connection.execute(_DEPLOYMENTS.where(deployments.c.id.in_(newest)))
+            return sorted(map(_deployment, rows), key=lambda each: each.version.agent)
+
+    def history(self, environment: str, agent: str) -> Sequence[Deployment]:
+        """Every deployment of one agent, newest first."""
+        with transaction(self._engine) as connection:
+            return _deployed(connection, environment, agent)
+
+    def pin(self, members: Mapping[str, VersionHash]) -> GenerationId:
+        """Stores a set under its id; the same set again is the same id.
+
+        Raises:
+            StoreError: a version of the set is not stored, or is another agent's.
+        """
+        id_ = generation_id(members)
+        with transaction(self._engine) as connection:
+            stored = {each.hash: each.agent for each in _all_of(connection, members.values())}
+            for agent, hash_ in members.items():
+                if stored.get(hash_) != agent:
+                    raise StoreError(f"Agent {agent!r} has no stored version {hash_!r}.")
+            row = {"id": id_, "members": dict(sorted(members.items()))}
+            connection.execute(insert(generations).values(row).on_conflict_do_nothing())
+        return id_
+
+    def pinned(self, generation: GenerationId) -> Sequence[Version]:
+        """The versions of a set, ordered by agent name.
+
+        Raises:
+            StoreError: no such set.
+        """
+        statement = sa.select(generations.c.members).where(generations.c.id == generation)
+        with transaction(self._engine) as connection:
+            members = cast("dict[str, str] | None", connection.scalar(statement))
+            if members is None:
+                raise StoreError(
+                    f"There is no set of versions {generation!r}.",
+                    hint="The run was made on another database, or the set was removed.",
+                )
+            return sorted(_all_of(connection, members.values()), key=lambda each: each.agent)
+
+
+_DEPLOYMENTS = sa.select(deployments.c.environment, deployments.c.deployed_at, versions).join_from(
+    deployments, versions
+)
+
+
+def _find(connection: sa.Connection, hash_: str) -> Version | None:
+    row = connection.execute(sa.select(versions).where(versions.c.hash == hash_)).first()
+    return _version(row) if row else None
+
+
+def _stored(connection: sa.Connection, hash_: str) -> Version:
+    found = _find(connection, hash_)
+    if found is None:
+        raise StoreError(f"There is no stored version {hash_!r}.", hint="`put` it first.")
+    return found
+
+
+def _all_of(connection: sa.Connection, hashes: Iterable[str]) -> list[Version]:
+    rows = connection.execute(sa.select(versions).where(versions.c.hash.in_(hashes)))
+    return [_version(row) for row in rows]
+
+
+def _deployed(
+    connection: sa.Connection, environment: str, agent: str, *, limit: int | None = None
+) -> list[Deployment]:
+    of_agent = (deployments.c.environment == environment) & (deployments.c.agent == agent)
+    newest_first = _DEPLOYMENTS.where(of_agent).order_by(deployments.c.id.desc()).limit(limit)
+    return [_deployment(row) for row in connection.execute(newest_first)]
+
+
+def _deployment(row: sa.Row[Any]) -> Deployment:
+    return Deployment(row.environment, _version(row), row.deployed_at)
+
+
+def _version(row: sa.Row[Any]) -> Version:
+    return Version(
+        hash=VersionHash(row.hash),
+        agent=row.agent,
+        number=row.number or 0,
+        document=row.document,
+        source=row.source,
+        created_at=row.created_at,
+    )
