@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.stores import Stores
 
+_BEARER = HTTPBearer(auto_error=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -57,10 +59,9 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=None,
     )
     app.add_exception_handler(AgentFlowError, _told)
-    bearer = HTTPBearer(auto_error=False)
 
     def authenticated(
-        shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+        shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> None:
         given = shown.credentials if shown else ""
         if not secrets.compare_digest(given.encode(), settings.token.encode()):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
+from agentflow_dagster.errors import DocumentError
 from agentflow_dagster.graph import edges, inputs, templates, triggers
 from agentflow_dagster.graph.expressions import RESERVED
 from agentflow_dagster.graph.plan import Plan, build_plan
@@ -24,7 +25,7 @@ from agentflow_dagster.spec.diagnostics import (
     pointer,
     warning,
 )
-from agentflow_dagster.spec.parse import model_diagnostics, schema_at_path
+from agentflow_dagster.spec.parse import model_diagnostics, parse_agent, schema_at_path
 from agentflow_dagster.spec.template import has_expression
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.graph.presence import Presence
     from agentflow_dagster.spec.document import Agent, Node
     from agentflow_dagster.spec.kind import Catalogue
-    from agentflow_dagster.spec.values import JsonSchema
+    from agentflow_dagster.spec.values import JsonSchema, JsonValue
 
 SCOPE_NAMES = frozenset({"input", "event", "env", "secret", "run", "item", "index"})
 """Names that expressions know apart from nodes."""
@@ -82,6 +83,21 @@ def check_agent(agent: Agent, kinds: Catalogue) -> Verdict:
     if has_errors(found):
         return Verdict(tuple(found), None)
     return Verdict(tuple(found), build_plan(agent, topology, kinds, ports, schemas))
+
+
+def plan_of(document: Mapping[str, JsonValue], kinds: Catalogue) -> Plan:
+    """The plan of a stored document.
+
+    Raises:
+        DocumentError: it has errors, as one from another release may.
+    """
+    agent = parse_agent(document)
+    if isinstance(agent, tuple):
+        raise DocumentError(agent)
+    verdict = check_agent(agent, kinds)
+    if verdict.plan is None:
+        raise DocumentError([d for d in verdict.diagnostics if d.severity == "error"])
+    return verdict.plan
 
 
 def base_scope(agent: Agent) -> dict[str, JsonSchema]:

@@ -222,3 +222,15 @@ class DagsterClient:
         if errors := told.get("errors"):
             raise RunError(f"Dagster at {self.url} refused a query: {errors[0].get('message')}.")
         return told["data"]
+
+
+def code_server_answers(host: str, port: int) -> bool:
+    """Whether a code server listens there and has loaded its definitions, or says why it cannot."""
+    from dagster._core.errors import DagsterUserCodeUnreachableError
+    from dagster._grpc.client import DagsterGrpcClient
+
+    try:
+        DagsterGrpcClient(host=host, port=port).list_repositories()
+    except DagsterUserCodeUnreachableError:
+        return False
+    return True

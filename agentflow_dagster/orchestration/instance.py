@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from agentflow_dagster.orchestration import names
+
 if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
     from pathlib import Path
+
+    from dagster import DagsterInstance, RunRecord
+
+    from agentflow_dagster.spec.values import JsonObject
 
 DATABASE_VARIABLE = "AGENTFLOW_DATABASE_URL"
 """Every process reads the database's URL from here, so that no file holds a password."""
@@ -70,3 +81,88 @@ def _yaml(config: dict[str, Any]) -> str:
     text = StringIO()
     YAML(typ="safe", pure=True).dump(config, text)
     return text.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """One line of a list of runs."""
+
+    run_id: str
+    agent: str
+    version: str
+    trigger: str
+    status: str
+    started_at: datetime | None
+    seconds: float | None
+
+    def to_json(self) -> JsonObject:
+        """The fields that `--json` prints."""
+        return {
+            "run_id": self.run_id,
+            "agent": self.agent,
+            "version": self.version,
+            "trigger": self.trigger,
+            "status": self.status,
+            "started_at": self.started_at.isoformat() if self.started_at else None,
+            "seconds": self.seconds,
+        }
+
+
+def prepare_instance(folder: Path, url: str) -> None:
+    """Makes or upgrades Dagster's tables, before several processes would do so at once."""
+    with _instance(folder, url) as instance:
+        instance.upgrade()
+
+
+def set_limits(folder: Path, url: str, limits: Mapping[str, int]) -> None:
+    """Sets how many runs of each agent there may be at a time.
+
+    Args:
+        folder: A Dagster home.
+        url: The database.
+        limits: `maxConcurrentExecutions` by agent.
+    """
+    with _instance(folder, url) as instance:
+        for agent, limit in limits.items():
+            instance.event_log_storage.set_concurrency_slots(names.pool_name(agent), limit)
+
+
+def newest_runs(folder: Path, url: str, agent: str | None, *, limit: int) -> list[ListedRun]:
+    """The newest runs; `agent` may be written with `-` or `_`."""
+    from dagster import RunsFilter
+
+    spellings = [agent, agent.replace("_", "-"), agent.replace("-", "_")] if agent else []
+    wanted = RunsFilter(tags={names.AGENT_TAG: list(dict.fromkeys(spellings))}) if agent else None
+    with _instance(folder, url) as instance:
+        return [_listed(record) for record in instance.get_run_records(wanted, limit=limit)]
+
+
+def _listed(record: RunRecord) -> ListedRun:
+    run = record.dagster_run
+    began, ended = record.start_time, record.end_time
+    return ListedRun(
+        run_id=run.run_id,
+        agent=run.tags.get(names.AGENT_TAG, run.job_name),
+        version=run.tags.get(names.VERSION_TAG, ""),
+        trigger=run.tags.get(names.TRIGGER_TAG, ""),
+        status=run.status.value,
+        started_at=datetime.fromtimestamp(began, UTC) if began else None,
+        seconds=round(ended - began, 3) if began and ended else None,
+    )
+
+
+@contextmanager
+def _instance(folder: Path, url: str) -> Generator[DagsterInstance]:
+    """The instance of a Dagster home, whose `dagster.yaml` reads the URL from the environment."""
+    from dagster import DagsterInstance
+
+    before = os.environ.get(DATABASE_VARIABLE)
+    os.environ[DATABASE_VARIABLE] = url
+    try:
+        with DagsterInstance.from_config(str(folder)) as instance:
+            yield instance
+    finally:
+        if before is None:
+            del os.environ[DATABASE_VARIABLE]
+        else:
+            os.environ[DATABASE_VARIABLE] = before

@@ -18,11 +18,10 @@ from dagster._core.definitions.definitions_load_context import (
 )
 
 from agentflow_dagster.errors import DocumentError
-from agentflow_dagster.graph.check import check_agent
+from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.orchestration.compile import CompiledAgent, compile_agent
 from agentflow_dagster.orchestration.triggers import schedules, sensor
 from agentflow_dagster.ports.stores import GenerationId
-from agentflow_dagster.spec.parse import parse_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -97,10 +96,4 @@ def compile_version(version: Version, kinds: Mapping[str, Kind[KindConfig]]) -> 
     Raises:
         DocumentError: this release cannot read it.
     """
-    agent = parse_agent(version.document)
-    if isinstance(agent, tuple):
-        raise DocumentError(agent)
-    verdict = check_agent(agent, kinds)
-    if verdict.plan is None:
-        raise DocumentError([d for d in verdict.diagnostics if d.severity == "error"])
-    return compile_agent(verdict.plan, version, kinds)
+    return compile_agent(plan_of(version.document, kinds), version, kinds)

@@ -115,7 +115,8 @@ def _failed(
     last = not failure.retryable or context.retry_number + 1 >= attempts
     described = _described(failure)
     if not step.handles_errors or not last:
-        raise Failure(str(failure), metadata=described, allow_retries=failure.retryable) from None
+        # Dagster would tell of retries used up, not of what went wrong, had it to stop them.
+        raise Failure(str(failure), metadata=described, allow_retries=not last) from None
     context.log.error(f"{step.name!r} failed, and {step.node.on_error!r} takes it on: {failure}")
     told: JsonObject = {"message": str(failure), "type": type(failure).__name__}
     facts: JsonObject = {"kind": step.node.kind, "attempts": context.retry_number + 1}

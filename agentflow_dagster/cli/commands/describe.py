@@ -1,0 +1,86 @@
+"""`agentflow describe`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("describe")
+@click.argument("target", metavar="NAME|FILE")
+@click.option("--json", "as_json", is_flag=True, help="Print the document and its plan as JSON.")
+def command(target: str, as_json: bool) -> None:
+    """Show one agent: its version, input, triggers and nodes.
+
+    \b
+    Example:
+      agentflow describe support-triage
+    """
+    from agentflow_dagster.cli.context import current_project, known_kinds
+    from agentflow_dagster.cli.output import print_json, print_table
+    from agentflow_dagster.operations.listing import describe_triggers
+    from agentflow_dagster.operations.run import find_runnable
+    from agentflow_dagster.operations.stores import project_stores
+
+    project = current_project()
+    kinds = known_kinds()
+    with project_stores(project) as stores:
+        chosen = find_runnable(project, stores.versions, kinds, target)
+    plan, version = chosen.plan, chosen.version
+    nodes = [
+        {
+            "name": step.name,
+            "kind": step.node.kind,
+            "after": [f"{e.source}.{e.port}" for e in step.edges],
+            "asset": step.asset,
+            "code_version": step.code_version,
+            "description": step.node.description,
+        }
+        for step in plan.steps
+    ]
+    if as_json:
+        print_json(
+            {
+                "agent": plan.agent.name,
+                "version": version.number or None,
+                "hash": version.hash,
+                "deployed": not chosen.alone,
+                "document": version.document,
+                "nodes": [dict(node) for node in nodes],
+            }
+        )
+        return
+    label = "working file" if chosen.alone else f"v{version.number}"
+    click.secho(f"{plan.agent.metadata.icon} {plan.agent.name}".strip(), bold=True, nl=False)
+    click.echo(f"  {label}, {version.hash[:12]}")
+    click.echo(plan.agent.metadata.description)
+    for trigger in describe_triggers(plan.agent):
+        click.echo(f"  starts on {trigger}")
+    needs = [*plan.agent.spec.env, *plan.agent.spec.secrets]
+    if needs:
+        told = (f"{n}{'' if project.variables.get(n) else ' (not set)'}" for n in needs)
+        click.echo(f"  needs {', '.join(told)}")
+    _print_inputs(dict(plan.agent.spec.inputs))
+    print_table(
+        "",
+        ["node", "kind", "after", "description"],
+        [
+            [s.name, s.node.kind, _after(s.edges), s.node.description or kinds[s.node.kind].summary]
+            for s in plan.steps
+        ],
+    )
+
+
+def _print_inputs(schema: dict[str, object]) -> None:
+    properties = schema.get("properties")
+    if not isinstance(properties, dict) or not properties:
+        return
+    required = schema.get("required")
+    click.echo("  input:")
+    for name, inner in properties.items():  # pyright: ignore[reportUnknownVariableType]
+        type_ = inner.get("type", "any") if isinstance(inner, dict) else "any"  # pyright: ignore
+        must = ", required" if isinstance(required, list) and name in required else ""
+        click.echo(f"    {name}: {type_}{must}")
+
+
+def _after(edges: tuple[object, ...]) -> str:
+    return ", ".join(f"{e.source}.{e.port}".removesuffix(".result") for e in edges) or "–"  # pyright: ignore

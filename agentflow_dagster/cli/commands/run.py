@@ -1,0 +1,35 @@
+"""`agentflow run`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("run")
+@click.argument("target", metavar="NAME|FILE")
+@click.option("--input", "given", default="{}", metavar="JSON|@FILE", help="The run's input.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
+def command(target: str, given: str, as_json: bool) -> int:
+    """Run an agent and wait for its result.
+
+    NAME is a deployed agent, or one under notebooks/; FILE runs as it stands, without being
+    deployed. Uses a running `agentflow up`, or starts what it needs and stops it.
+
+    \b
+    Examples:
+      agentflow run support-triage --input '{"subject": "Crash", "body": "It crashes on save."}'
+      agentflow run notebooks/invoice_check.ipynb --input @params.json --json
+    """
+    from agentflow_dagster.cli.context import current_project, known_kinds, read_input
+    from agentflow_dagster.cli.output import print_json, print_record, progress, stopped_cleanly
+    from agentflow_dagster.operations.run import run_agent
+
+    input_ = read_input(given)
+    project = current_project()
+    with stopped_cleanly(), progress() as told:
+        record = run_agent(project, known_kinds(), target, input_, progress=told)
+    if as_json:
+        print_json(record.to_json())
+    else:
+        print_record(record)
+    return 0 if record.status == "SUCCESS" else 1

@@ -1,0 +1,57 @@
+"""What most commands begin with: the project, the node kinds, an input from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from agentflow_dagster.errors import UsageError
+
+if TYPE_CHECKING:
+    from agentflow_dagster.operations.project import Project
+    from agentflow_dagster.ports.kind import Kind
+    from agentflow_dagster.spec.kind import KindConfig
+    from agentflow_dagster.spec.values import JsonObject
+
+
+def current_project() -> Project:
+    """The project that holds the current folder.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from agentflow_dagster.operations.project import Project
+
+    return Project.find()
+
+
+def known_kinds() -> dict[str, Kind[KindConfig]]:
+    """Every node kind, plugins' too."""
+    from agentflow_dagster.nodes import all_kinds
+
+    return all_kinds()
+
+
+def read_input(given: str) -> JsonObject:
+    """The value of `--input`: JSON, `@FILE` with JSON in it, or `@-` for standard input.
+
+    Raises:
+        UsageError: it is not a JSON object, or the file cannot be read.
+    """
+    text = given
+    if given.startswith("@"):
+        path = Path("/dev/stdin" if given == "@-" else given[1:])
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise UsageError(f"--input {given!r} cannot be read: {problem}.") from None
+    try:
+        value = json.loads(text)
+    except ValueError as problem:
+        raise UsageError(
+            f"--input is not JSON: {problem}.", hint="""Example: --input '{"body": "It crashes"}'"""
+        ) from None
+    if not isinstance(value, dict):
+        raise UsageError("--input must be a JSON object.")
+    return cast("JsonObject", value)

@@ -1,0 +1,97 @@
+"""The group of commands, and what their errors look like.
+
+Exit status: 0 done, 1 the document has errors or the run failed, 2 the command was used wrongly,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from agentflow_dagster.errors import AgentFlowError, DocumentError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_COMMANDS: Mapping[str, str] = {
+    "check": "Say what is wrong with agent files.",
+    "demo": "Run the sample agents on real tickets, from nothing.",
+    "deploy": "Store agents as versions and make them live.",
+    "describe": "Show one agent: nodes, triggers, input.",
+    "down": "Stop what `agentflow up` started.",
+    "init": "Make a new project that runs.",
+    "list": "List the agents of this project.",
+    "run": "Run an agent and wait for its result.",
+    "runs": "List the newest runs.",
+    "schema": "Print the JSON Schema of agent documents.",
+    "up": "Start everything and keep it running until Ctrl-C.",
+    "version": "Print the version.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        return import_module(f"agentflow_dagster.cli.commands.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            from agentflow_dagster.spec.diagnostics import nearest
+
+            raise click.UsageError(f"No command {args[0]!r}. {nearest(args[0], _COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def agentflow() -> None:
+    """Turns a notebook or a graph into a production agent on Dagster.
+
+    \b
+    Examples:
+      agentflow check notebooks/support_triage.agent.yaml
+      agentflow run notebooks/invoice_check.ipynb --input '{"tolerance": 0.05}'
+      agentflow deploy notebooks/*.agent.yaml
+      agentflow up
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs a command and ends the process with its status."""
+    try:
+        status = agentflow.main(arguments, prog_name="agentflow", standalone_mode=False)
+    except DocumentError as problem:
+        for diagnostic in problem.diagnostics:
+            click.echo(str(diagnostic), err=True)
+        sys.exit(1)
+    except AgentFlowError as problem:
+        click.secho(f"Error: {problem.message}", fg="red", err=True)
+        if problem.hint:
+            click.echo(problem.hint, err=True)
+        sys.exit(2 if isinstance(problem, UsageError) else 1)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(problem.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)

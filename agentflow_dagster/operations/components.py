@@ -1,0 +1,186 @@
+"""The processes that make up a running project, and their command lines."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.errors import UsageError
+from agentflow_dagster.operations.token import project_token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from agentflow_dagster.operations.project import Project
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the project listens on the loopback address; None leaves a component out."""
+
+    webserver: int
+    code_server: int
+    gateway: int | None = None
+    jupyter: int | None = None
+
+    @classmethod
+    def free(cls, *, gateway: bool = True, jupyter: bool = False) -> Ports:
+        """Ports that nobody uses at this moment."""
+        wanted = [True, True, gateway, jupyter]
+        found = _free_ports(sum(wanted))
+        webserver, code_server, front, lab = (found.pop() if w else None for w in wanted)
+        assert webserver is not None
+        assert code_server is not None
+        return cls(webserver, code_server, front, lab)
+
+    @classmethod
+    def fixed(cls, *, webserver: int, gateway: int | None, jupyter: int | None) -> Ports:
+        """Ports that people know; the code server's is nobody's business, so it is a free one."""
+        return cls(webserver, _free_ports(1)[0], gateway, jupyter)
+
+    def require_free(self) -> None:
+        """Says which port is taken before anything is started.
+
+        Raises:
+            UsageError: one is.
+        """
+        for what, option, port in (
+            ("Dagster's UI", "--dagster-port", self.webserver),
+            ("the front door", "--gateway-port", self.gateway),
+            ("JupyterLab", "--jupyter-port", self.jupyter),
+        ):
+            if port is not None and _in_use(port):
+                raise UsageError(
+                    f"Port {port}, for {what}, is in use.",
+                    hint=f"Stop what uses it, or choose another: {option} {port + 1}",
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One process.
+
+    Args:
+        name: What its log file and messages call it.
+        command: Its command line.
+        environment: Variables beside the project's.
+        ready_url: Answers 200 once it is ready; None where starting is enough.
+        needs_code_server: Whether it is started only once the code server answers.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    ready_url: str | None = None
+    needs_code_server: bool = False
+
+
+def components(project: Project, ports: Ports, *, workspace: Path, daemon: bool) -> list[Component]:
+    """Every process of a project, in the order in which they are started."""
+    python = [sys.executable, "-X", "utf8"]
+    found = [
+        Component(
+            "code-server",
+            [
+                *python,
+                *("-m", "dagster", "code-server", "start"),
+                *("--python-file", str(project.root / "definitions.py")),
+                *("--working-directory", str(project.root)),
+                *("--location-name", "agentflow"),
+                *("--host", HOST, "--port", str(ports.code_server)),
+            ],
+        ),
+        Component(
+            "webserver",
+            [
+                *python,
+                *("-m", "dagster_webserver", "--host", HOST, "--port", str(ports.webserver)),
+                *("--workspace", str(workspace)),
+            ],
+            ready_url=f"http://{HOST}:{ports.webserver}/server_info",
+            needs_code_server=True,
+        ),
+    ]
+    if daemon:
+        command = ("-m", "dagster._daemon", "run", "--workspace", str(workspace))
+        found.append(Component("daemon", [*python, *command], needs_code_server=True))
+    if ports.gateway is not None:
+        found.append(_gateway(project, ports.gateway, python))
+    if ports.jupyter is not None:
+        found.append(_jupyter(project, ports.jupyter, python))
+    return found
+
+
+def write_workspace(home: Path, code_server: int) -> Path:
+    """A workspace file that names the code server, which webserver and daemon share."""
+    path = home / "workspace.yaml"
+    path.write_text(
+        "load_from:\n"
+        f"  - grpc_server: {{host: {HOST}, port: {code_server}, location_name: agentflow}}\n"
+    )
+    return path
+
+
+def jupyter_url(project: Project, port: int) -> str:
+    """JupyterLab's address, its token in it."""
+    return f"http://{HOST}:{port}/lab?token={project_token(project)}"
+
+
+def _gateway(project: Project, port: int, python: Sequence[str]) -> Component:
+    return Component(
+        "gateway",
+        [
+            *python,
+            *("-m", "agentflow_dagster.gateway", "--host", HOST, "--port", str(port)),
+            *("--project", str(project.root)),
+        ],
+        ready_url=f"http://{HOST}:{port}/healthz",
+    )
+
+
+def _jupyter(project: Project, port: int, python: Sequence[str]) -> Component:
+    return Component(
+        "jupyterlab",
+        [
+            *python,
+            *("-m", "jupyterlab", "--no-browser", f"--ServerApp.root_dir={project.root}"),
+            *(f"--ServerApp.ip={HOST}", f"--ServerApp.port={port}"),
+            *("--ServerApp.port_retries=0", "--LabApp.default_url=/lab/tree/notebooks"),
+            *(("--allow-root",) if _is_root() else ()),
+        ],
+        # By the environment, since a command line can be read by everyone on the machine.
+        environment={"JUPYTER_TOKEN": project_token(project)},
+        ready_url=f"http://{HOST}:{port}/api",
+    )
+
+
+def _is_root() -> bool:
+    import os
+
+    return os.geteuid() == 0
+
+
+def _in_use(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

@@ -1,0 +1,220 @@
+"""A running project: database, code server, Dagster's webserver and daemon, front door, JupyterLab."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agentflow_dagster.errors import RunError, UsageError
+from agentflow_dagster.operations.components import (
+    HOST,
+    Ports,
+    components,
+    jupyter_url,
+    write_workspace,
+)
+from agentflow_dagster.operations.processes import Processes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from agentflow_dagster.operations.project import Project
+    from agentflow_dagster.orchestration.client import DagsterClient
+    from agentflow_dagster.stores import Stores
+
+_READY_SECONDS = 180.0
+_WATCH_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What runs.
+
+    Args:
+        project: Whose it is.
+        client: Dagster's webserver.
+        stores: The project's stores.
+        processes: The processes, where this process is the one that started them.
+        gateway, jupyter: Addresses of the front door and of JupyterLab.
+    """
+
+    project: Project
+    client: DagsterClient
+    stores: Stores
+    processes: Processes | None
+    gateway: str | None
+    jupyter: str | None
+
+    def watch(self) -> Generator[str]:
+        """Starts again whatever dies, for ever; tells the names of those that had.
+
+        Raises:
+            RunError: one dies again and again.
+        """
+        assert self.processes is not None
+        while True:
+            yield from self.processes.revive()
+            time.sleep(_WATCH_SECONDS)
+
+
+@contextmanager
+def start_platform(
+    project: Project,
+    ports: Ports,
+    *,
+    progress: Callable[[str], None],
+    daemon: bool = True,
+    serve: str | None = None,
+) -> Generator[Platform]:
+    """Starts a project and stops all of it at the end of the block, whatever happens there.
+
+    Args:
+        project: Whose it is.
+        ports: Where it listens.
+        progress: Told what is being waited for.
+        daemon: Whether queue, schedules and sensors run; without it runs start at once.
+        serve: A version hash to serve alone.
+
+    Raises:
+        UsageError: a port is in use.
+        RunError: a part of it cannot be started; with the last lines of its log.
+    """
+    import httpx
+
+    from agentflow_dagster.operations.deploy import apply_limits
+    from agentflow_dagster.operations.project import HOME_VARIABLE, SERVE_VARIABLE
+    from agentflow_dagster.orchestration.client import DagsterClient, code_server_answers
+    from agentflow_dagster.orchestration.instance import (
+        DATABASE_VARIABLE,
+        prepare_instance,
+        write_instance,
+    )
+    from agentflow_dagster.stores import database_url, open_stores
+
+    ports.require_free()
+    project.home.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        progress("Starting PostgreSQL")
+        url = stack.enter_context(database_url(project.home, project.variables))
+        stores = stack.enter_context(open_stores(url, project.artifacts))
+        dagster_home = write_instance(project.home, queued=daemon)
+        variables = {
+            **project.variables,
+            DATABASE_VARIABLE: url,
+            HOME_VARIABLE: str(project.home),
+            "DAGSTER_HOME": str(dagster_home),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore",
+        }
+        if serve:
+            variables[SERVE_VARIABLE] = serve
+        progress("Preparing Dagster's tables")
+        prepare_instance(dagster_home, url)
+        apply_limits(project)
+        logs = project.home / "logs"
+        processes = stack.enter_context(Processes(logs, variables, project.root))
+        workspace = write_workspace(project.home, ports.code_server)
+        parts = components(project, ports, workspace=workspace, daemon=daemon)
+        # Webserver and daemon keep for a minute what they found when they first looked at the code
+        # server, so it must be there before them.
+        early = [part for part in parts if not part.needs_code_server]
+        processes.start(early)
+        progress("Loading the agents")
+        _wait(lambda: code_server_answers(HOST, ports.code_server), processes, "code-server")
+        processes.start([part for part in parts if part.needs_code_server])
+        http = stack.enter_context(httpx.Client(timeout=60))
+        for part in parts:
+            if part.ready_url:
+                progress(f"Waiting for {part.name}")
+                _wait(lambda url=part.ready_url: _answers(http, url), processes, part.name)
+        client = DagsterClient(f"http://{HOST}:{ports.webserver}", http)
+        _wait(lambda: client.jobs() is not None, processes, "webserver")
+        yield Platform(
+            project,
+            client,
+            stores,
+            processes,
+            f"http://{HOST}:{ports.gateway}" if ports.gateway else None,
+            jupyter_url(project, ports.jupyter) if ports.jupyter else None,
+        )
+
+
+@contextmanager
+def announced(project: Project) -> Generator[Callable[[Platform], None]]:
+    """Claims the project for as long as the block lasts; what it gives lets other commands find
+    the platform.
+
+    Raises:
+        UsageError: it is up already.
+    """
+    project.home.mkdir(parents=True, exist_ok=True)
+    path = project.home / "up.json"
+
+    def announce(platform: Platform) -> None:
+        told = {
+            "pid": os.getpid(),
+            "dagster": platform.client.url,
+            "gateway": platform.gateway,
+            "jupyter": platform.jupyter,
+        }
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(told))
+
+    with (project.home / "up.lock").open("a") as lock:
+        _take(lock.fileno(), project.home)
+        try:
+            yield announce
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def found_running(project: Project) -> dict[str, Any] | None:
+    """What `announced` told, if that process still lives."""
+    path = project.home / "up.lock"
+    if not path.exists():
+        return None
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            try:
+                return json.loads((project.home / "up.json").read_text())
+            except (FileNotFoundError, ValueError):
+                return None
+    return None
+
+
+def _take(descriptor: int, home: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"This project ({home}) is up already.", hint="Stop it with `agentflow down`."
+        ) from None
+
+
+def _wait(ready: Callable[[], bool], processes: Processes, name: str) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while not ready():
+        processes.check()
+        if time.monotonic() > deadline:
+            raise RunError(
+                f"{name} was not ready after {_READY_SECONDS:g} s.",
+                hint=f"Its log: {processes.log(name)}",
+            )
+        time.sleep(0.1)
+
+
+def _answers(http: Any, url: str) -> bool:
+    import httpx
+
+    try:
+        return http.get(url).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,160 @@
+"""Runs an agent to its end, on a platform that is up or on one of its own."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from agentflow_dagster.errors import UsageError
+from agentflow_dagster.graph.check import plan_of
+from agentflow_dagster.graph.inputs import complete_input
+from agentflow_dagster.operations.check import check_file
+from agentflow_dagster.operations.components import Ports
+from agentflow_dagster.operations.deploy import store_version
+from agentflow_dagster.operations.platform import Platform, found_running, start_platform
+from agentflow_dagster.operations.stores import project_stores
+from agentflow_dagster.spec.diagnostics import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from agentflow_dagster.graph.plan import Plan
+    from agentflow_dagster.operations.project import Project
+    from agentflow_dagster.orchestration.record import RunRecord
+    from agentflow_dagster.ports.stores import Version, VersionStore
+    from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.values import JsonObject, JsonSchema
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Runnable:
+    """What to run; `alone` where it is a file's content and not what is deployed."""
+
+    plan: Plan
+    version: Version
+    alone: bool
+
+
+def run_agent(
+    project: Project,
+    kinds: Catalogue,
+    target: str,
+    input_: JsonObject,
+    *,
+    progress: Callable[[str], None],
+    tags: Mapping[str, str] | None = None,
+) -> RunRecord:
+    """Runs one agent and waits for its end. Interrupted, it asks Dagster to stop the run.
+
+    Args:
+        project: Where it belongs.
+        kinds: Every node kind known here.
+        target: The name of a deployed agent or working file, or a file's path.
+        input_: The run's input.
+        progress: Told what is being waited for.
+        tags: More tags for the run.
+
+    Raises:
+        UsageError: no such agent or file, or the input does not meet its schema.
+        DocumentError: the file has errors.
+    """
+    with project_stores(project) as stores:
+        chosen = find_runnable(project, stores.versions, kinds, target)
+    complete_input(cast("JsonSchema", chosen.plan.agent.spec.inputs), input_)
+    with _platform(project, chosen, progress) as platform:
+        from agentflow_dagster.orchestration.names import TRIGGER_TAG
+
+        progress(f"Running {chosen.plan.agent.name}")
+        asked_at = time.time()
+        run_id = platform.client.launch(
+            chosen.plan.agent.name, input_, {TRIGGER_TAG: "manual", **(tags or {})}
+        )
+        try:
+            return wait_for(platform, chosen.plan, run_id, asked_at=asked_at)
+        except KeyboardInterrupt:
+            platform.client.terminate(run_id)
+            raise
+
+
+def wait_for(platform: Platform, plan: Plan, run_id: str, *, asked_at: float) -> RunRecord:
+    """Waits until a run has ended; its record."""
+    from agentflow_dagster.orchestration.client import FINISHED
+    from agentflow_dagster.orchestration.record import read_record
+
+    while platform.client.run(run_id)["status"] not in FINISHED:
+        if platform.processes is not None:
+            platform.processes.check()
+        time.sleep(_POLL_SECONDS)
+    return read_record(
+        platform.client,
+        plan,
+        platform.stores.steps,
+        run_id,
+        environment=platform.project.variables,
+        asked_at=asked_at,
+    )
+
+
+def find_runnable(
+    project: Project, versions: VersionStore, kinds: Catalogue, target: str
+) -> Runnable:
+    """The agent of that name, or the one in that file.
+
+    Raises:
+        UsageError: there is none.
+        DocumentError: it has errors.
+    """
+    path = Path(target)
+    if path.suffix in {".yaml", ".yml", ".json", ".ipynb"} or "/" in target:
+        return _from_file(project, versions, kinds, path)
+    wanted = target.replace("_", "-")
+    live = {d.version.agent.replace("_", "-"): d.version for d in versions.live(project.environment)}
+    if wanted in live:
+        return Runnable(plan_of(live[wanted].document, kinds), live[wanted], alone=False)
+    files = {_stem(file): file for file in project.working_files()}
+    if wanted in files:
+        return _from_file(project, versions, kinds, files[wanted])
+    raise UsageError(
+        f"There is no agent {target!r}.",
+        hint=nearest(wanted, [*live, *files]) or "Deploy one: agentflow deploy FILE",
+    )
+
+
+def _stem(path: Path) -> str:
+    return path.name.partition(".")[0].replace("_", "-")
+
+
+def _from_file(
+    project: Project, versions: VersionStore, kinds: Catalogue, path: Path
+) -> Runnable:
+    checked = check_file(path, kinds, file=project.relative(path))
+    plan = checked.require()
+    return Runnable(plan, store_version(versions, checked), alone=True)
+
+
+@contextmanager
+def _platform(
+    project: Project, chosen: Runnable, progress: Callable[[str], None]
+) -> Generator[Platform]:
+    """The project's platform where it is up and serves the agent; else one for this run alone."""
+    running = None if chosen.alone else found_running(project)
+    if running is None:
+        ports = Ports.free(gateway=False)
+        serve = chosen.version.hash
+        with start_platform(
+            project, ports, progress=progress, daemon=False, serve=serve
+        ) as started:
+            yield started
+        return
+    import httpx
+
+    from agentflow_dagster.orchestration.client import DagsterClient
+
+    with project_stores(project) as stores, httpx.Client(timeout=60) as http:
+        client = DagsterClient(running["dagster"], http)
+        yield Platform(project, client, stores, None, running["gateway"], running["jupyter"])
