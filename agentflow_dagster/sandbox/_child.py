@@ -130,7 +130,7 @@ def _die_with(parent: int) -> None:
 
 def _remember_last_lines(path: str) -> None:
     """Has the interpreter write where it was at a crash, or when asked to end (SIGTERM)."""
-    file = open(path, "w")  # noqa: SIM115 # open as long as the process lives
+    file = open(path, "w")  # noqa: SIM115 # open while the process lives; no pathlib here
     faulthandler.enable(file=file, all_threads=False)
     faulthandler.register(signal.SIGTERM, file=file, all_threads=False, chain=True)
 
@@ -168,15 +168,18 @@ def _limit(order: Order) -> None:
         with open("/proc/self/statm") as file:
             used = int(file.read().split()[5]) * resource.getpagesize()
     data = used + order["memory_bytes"]
-    for kind, soft, hard in (
-        (resource.RLIMIT_DATA, data, data + _HEADROOM),
-        (resource.RLIMIT_FSIZE, order["file_bytes"], order["file_bytes"]),
-        (resource.RLIMIT_CORE, 0, 0),
-    ):
-        ceiling = resource.getrlimit(kind)[1]
-        if ceiling != resource.RLIM_INFINITY:
-            soft, hard = min(soft, ceiling), min(hard, ceiling)
-        resource.setrlimit(kind, (soft, hard))
+    _set_limit(resource.RLIMIT_DATA, data, data + _HEADROOM)
+    _set_limit(resource.RLIMIT_FSIZE, order["file_bytes"], order["file_bytes"])
+    _set_limit(resource.RLIMIT_CORE, 0, 0)
+
+
+def _set_limit(kind: int, soft: int, hard: int) -> None:
+    import resource
+
+    ceiling = resource.getrlimit(kind)[1]
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(kind, (soft, hard))
 
 
 def _use_headroom() -> None:

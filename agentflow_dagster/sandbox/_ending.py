@@ -20,7 +20,7 @@ def past_timeout(request: CodeRequest) -> str:
 
 
 def ended_early(request: CodeRequest, returncode: int) -> str:
-    """The message for a process that ended by itself, by its return code as `subprocess` gives it."""
+    """The message for a process that ended by itself, by its return code (`subprocess`'s)."""
     if returncode >= 0:
         return (
             f"{request.filename} ended its process with exit code {returncode} before its last "

@@ -1,8 +1,8 @@
 """Runs an author's code in a fresh child process of this interpreter.
 
-This holds against accidents: endless loops, exhausted memory, crashes, output without end, left-over
-processes. It is no wall against code that means harm: the child may read what this user may read
-and reach the network.
+This holds against accidents: endless loops, exhausted memory, crashes, output without end,
+left-over processes. It is no wall against code that means harm: the child may read what this user
+may read and reach the network.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _tell(transport: asyncio.SubprocessTransport, message: bytes) -> None:
 
 
 async def _ask_to_end(transport: asyncio.SubprocessTransport, talk: Conversation) -> None:
-    """SIGTERM: the interpreter writes where it was, then ends; code may stand in the way of both."""
+    """SIGTERM: the interpreter writes where it was, then ends; code may stand in the way."""
     with suppress(ProcessLookupError):
         transport.send_signal(signal.SIGTERM)
     await _within_grace(talk.exited)

@@ -107,7 +107,8 @@ class TestValues:
 
     def test_dataclasses_and_event_loops_work_as_in_a_script(self) -> None:
         source = (
-            "from __future__ import annotations\nimport asyncio\nfrom dataclasses import dataclass\n"
+            "from __future__ import annotations\n"
+            "import asyncio\nfrom dataclasses import dataclass\n"
             "@dataclass\nclass Row:\n    n: int\n"
             "async def main(): return Row(5).n\nout = asyncio.run(main())"
         )
@@ -307,7 +308,10 @@ class TestCrashes:
         assert failure("import os\nos.closerange(3, 100)\nout = 1", "out").message
 
     def test_a_fork_that_runs_on_has_no_say(self) -> None:
-        source = "import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nout = 'child' if not pid else 'parent'"
+        source = (
+            "import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\n"
+            "out = 'parent' if pid else 'child'"
+        )
         assert run(source, "out").outputs == {"out": "parent"}
 
 
@@ -321,7 +325,8 @@ class TestProcesses:
     def test_what_it_left_running_before_a_crash_is_killed(self, tmp_path: Path) -> None:
         source = (
             "import os, pathlib, subprocess\n"
-            "pathlib.Path(place).write_text(str(subprocess.Popen(['sleep', '300']).pid))\nos.abort()"
+            "pid = subprocess.Popen(['sleep', '300']).pid\n"
+            "pathlib.Path(place).write_text(str(pid))\nos.abort()"
         )
         failure(source, inputs={"place": str(tmp_path / "pid")})
         _gone(int((tmp_path / "pid").read_text()))
