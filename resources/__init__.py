@@ -12,10 +12,12 @@ from resources.secrets import SecretsResource
 from resources.stores import StoresResource
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from dagster import ConfigurableResource
 
 
-def resources_for(environment: str) -> dict[str, ConfigurableResource]:
+def resources_for(environment: str) -> dict[str, ConfigurableResource[Any]]:
     """The resources of an environment (`local`, `production` …), by the keys that steps ask for."""
     del environment  # Every environment takes the same ones until yours differ.
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.code import CodeRunner
 
 
-class CodeResource(ConfigurableResource):
+class CodeResource(ConfigurableResource[Any]):
     """A child process for each run of a `code.python` node.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.model import Model
 
 
-class ModelResource(ConfigurableResource):
+class ModelResource(ConfigurableResource[Any]):
     """LiteLLM where a provider's key or base URL is in the environment; offline otherwise."""
 
     def adapter(self) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.secrets import Secrets
 
 
-class SecretsResource(ConfigurableResource):
+class SecretsResource(ConfigurableResource[Any]):
     """`{{secret.NAME}}` and `{{env.NAME}}` from the process's environment variables."""
 
     def adapter(self) -> Secrets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.stores import Stores
 
 
-class StoresResource(ConfigurableResource):
+class StoresResource(ConfigurableResource[Any]):
     """PostgreSQL at `AGENTFLOW_DATABASE_URL`, or the project's embedded one."""
 
     _open: ExitStack = PrivateAttr(default_factory=ExitStack)

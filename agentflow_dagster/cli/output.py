@@ -89,7 +89,7 @@ def print_record(record: RunRecord) -> None:
     if record.outputs:
         click.echo("outputs:")
         print_json(record.outputs)
-    seconds = f"{record.latency_ms / 1000:.1f} s" if record.latency_ms else "–"
+    seconds = f"{record.latency_ms / 1000:.1f} s" if record.latency_ms else "-"
     status = click.style(record.status, fg=_STATUS_COLOURS.get(record.status))
     click.echo(f"{status} in {seconds}, {cost_text(record.cost_usd)}")
 
@@ -101,11 +101,11 @@ def record_rows(record: RunRecord) -> list[list[str]]:
             record.run_id[:8],
             node.name,
             node.kind,
-            _coloured(node.status) + (f" ×{node.attempts}" if node.attempts > 1 else ""),
-            f"{node.latency_ms:,.0f} ms" if node.latency_ms else "–",
-            f"{node.tokens_in}+{node.tokens_out}" if node.tokens_in else "–",
-            cost_text(node.cost_usd) if node.model else "–",
-            node.model or "–",
+            _coloured(node.status) + (f" x{node.attempts}" if node.attempts > 1 else ""),
+            f"{node.latency_ms:,.0f} ms" if node.latency_ms else "-",
+            f"{node.tokens_in}+{node.tokens_out}" if node.tokens_in else "-",
+            cost_text(node.cost_usd) if node.model else "-",
+            node.model or "-",
         ]
         for node in record.nodes
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +18,7 @@ from agentflow_dagster.gateway.webhooks import MAX_BODY_BYTES, Routes, read_even
 from agentflow_dagster.graph.events import event_input
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from contextlib import AbstractContextManager
 
     from agentflow_dagster.stores import Stores
@@ -48,14 +47,18 @@ def create_app(settings: Settings) -> FastAPI:
     """Builds the application."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         with settings.open_stores() as stores:
             app.state.stores = stores
             app.state.routes = Routes(stores.versions, settings.environment)
             yield
 
     app = FastAPI(
-        title="AgentFlow", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        title="AgentFlow",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         openapi_url=None,
     )
     app.add_exception_handler(AgentFlowError, _told)
@@ -97,9 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
         key = request.headers.get("idempotency-key")
         accepted, new = await run_in_threadpool(
-            lambda: stores.inbox.add(
-                target.agent.name, target.trigger, event, idempotency_key=key
-            )
+            lambda: stores.inbox.add(target.agent.name, target.trigger, event, idempotency_key=key)
         )
         body = {"event_id": accepted.id, "run_key": accepted.run_key, "duplicate": not new}
         return JSONResponse(body, status_code=202)

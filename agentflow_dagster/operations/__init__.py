@@ -1,4 +1,4 @@
-"""What a person can ask of a project, one verb per file: check, deploy, run, up, demo …
+"""What a person can ask of a project, one verb per file: check, deploy, run, up and others.
 
 The CLI, the gateway and Jupyter are thin edges over these; a project's `definitions.py` and
 `resources/` use what is exported here.

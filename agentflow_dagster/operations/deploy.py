@@ -88,7 +88,9 @@ def apply_limits(project: Project) -> None:
 
     with database_url(project.home, project.variables) as url:
         with open_stores(url, project.artifacts) as stores:
-            agents = [parse_agent(d.version.document) for d in stores.versions.live(project.environment)]
+            agents = [
+                parse_agent(d.version.document) for d in stores.versions.live(project.environment)
+            ]
         limits = {
             agent.name: agent.spec.config.max_concurrent_executions
             for agent in agents

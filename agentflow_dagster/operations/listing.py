@@ -43,9 +43,7 @@ class ListedAgent:
         }
 
 
-def list_agents(
-    project: Project, versions: VersionStore, kinds: Catalogue
-) -> list[ListedAgent]:
+def list_agents(project: Project, versions: VersionStore, kinds: Catalogue) -> list[ListedAgent]:
     """Live agents and working files, by name."""
     found: dict[str, ListedAgent] = {}
     hashes: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""A running project: database, code server, Dagster's webserver and daemon, front door, JupyterLab."""
+"""A running project: database, Dagster's processes, front door, JupyterLab."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Processes:
                 cwd=self._cwd,
                 env=self._environment | dict(component.environment),
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it makes one system call, no more
             )
 
     def _ended(self, name: str, status: int) -> RunError:

@@ -113,7 +113,9 @@ def find_runnable(
     if path.suffix in {".yaml", ".yml", ".json", ".ipynb"} or "/" in target:
         return _from_file(project, versions, kinds, path)
     wanted = target.replace("_", "-")
-    live = {d.version.agent.replace("_", "-"): d.version for d in versions.live(project.environment)}
+    live = {
+        d.version.agent.replace("_", "-"): d.version for d in versions.live(project.environment)
+    }
     if wanted in live:
         return Runnable(plan_of(live[wanted].document, kinds), live[wanted], alone=False)
     files = {_stem(file): file for file in project.working_files()}
@@ -129,9 +131,7 @@ def _stem(path: Path) -> str:
     return path.name.partition(".")[0].replace("_", "-")
 
 
-def _from_file(
-    project: Project, versions: VersionStore, kinds: Catalogue, path: Path
-) -> Runnable:
+def _from_file(project: Project, versions: VersionStore, kinds: Catalogue, path: Path) -> Runnable:
     checked = check_file(path, kinds, file=project.relative(path))
     plan = checked.require()
     return Runnable(plan, store_version(versions, checked), alone=True)

@@ -1,4 +1,4 @@
-"""What a project's Dagster code location serves: deployed versions, and working files beside them."""
+"""What a project's code location serves: deployed versions, and working files beside them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import json
 import secrets
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -87,7 +87,8 @@ def _handler(tracker: Tracker) -> type[BaseHTTPRequestHandler]:
             if not isinstance(fields, dict):
                 self._answer(400, {"error": "send a JSON object"})
                 return
-            self._answer(201, tracker.open_issue(fields, self.headers.get("idempotency-key")))
+            named = cast("dict[str, Any]", fields)
+            self._answer(201, tracker.open_issue(named, self.headers.get("idempotency-key")))
 
         def _answer(self, status: int, body: dict[str, Any]) -> None:
             data = json.dumps(body).encode()
@@ -97,7 +98,7 @@ def _handler(tracker: Tracker) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Says nothing."""
 
     return Handler

@@ -34,9 +34,10 @@ def stay_up(
         UsageError: it is up already, or a port is in use.
         RunError: a part of it cannot be started.
     """
-    with announced(project) as announce, start_platform(
-        project, ports, progress=progress
-    ) as platform:
+    with (
+        announced(project) as announce,
+        start_platform(project, ports, progress=progress) as platform,
+    ):
         announce(platform)
         yield platform
 

@@ -1,1 +1,1 @@
-"""Agents as Dagster definitions, and Dagster's record of their runs. Only this room imports dagster."""
+"""Agents as Dagster definitions, and the record of their runs. No other room imports dagster."""

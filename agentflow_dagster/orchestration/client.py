@@ -95,7 +95,9 @@ query Runs($filter: RunsFilter, $limit: Int) {
   runsOrError(filter: $filter, limit: $limit) {
     __typename
     ... on Error { message }
-    ... on Runs { results { runId jobName status creationTime startTime endTime tags { key value } } }
+    ... on Runs {
+      results { runId jobName status creationTime startTime endTime tags { key value } }
+    }
   }
 }"""
 _TERMINATE = """
@@ -135,7 +137,9 @@ class DagsterClient:
         }
         result = self._ask(_LAUNCH, {"params": params})["launchRun"]
         if result["__typename"] != "LaunchRunSuccess":
-            said = result.get("message") or "; ".join(e["message"] for e in result.get("errors", []))
+            said = result.get("message") or "; ".join(
+                e["message"] for e in result.get("errors", [])
+            )
             raise RunError(f"Dagster did not start {agent!r}: {said or result['__typename']}.")
         return str(result["run"]["runId"])
 
@@ -190,10 +194,9 @@ class DagsterClient:
             page = self._ask(_FAILURES, {"id": run_id, "after": cursor})["logsForRun"]
             for event in page["events"]:
                 if event["__typename"] == "ExecutionStepFailureEvent":
-                    described = (event.get("failureMetadata") or {}).get("description")
-                    told[event["stepKey"]] = described or (event.get("error") or {}).get("message", "")
+                    told[event["stepKey"]] = _said(event)
                 elif event["__typename"] == "RunFailureEvent":
-                    told[""] = (event.get("error") or {}).get("message") or event["message"]
+                    told[""] = _said(event) or event["message"]
             if not page["hasMore"]:
                 return told
             cursor = page["cursor"]
@@ -222,6 +225,13 @@ class DagsterClient:
         if errors := told.get("errors"):
             raise RunError(f"Dagster at {self.url} refused a query: {errors[0].get('message')}.")
         return told["data"]
+
+
+def _said(event: dict[str, Any]) -> str:
+    """The author's side of a failed step; the error behind it where there is none."""
+    described: dict[str, Any] = event.get("failureMetadata") or {}
+    error: dict[str, Any] = event.get("error") or {}
+    return str(described.get("description") or error.get("message") or "")
 
 
 def code_server_answers(host: str, port: int) -> bool:

@@ -22,7 +22,7 @@ from dagster import (
     Out,
     OutputMapping,
     RetryPolicy,
-    define_asset_job,
+    define_asset_job,  # pyright: ignore[reportUnknownVariableType]
     in_process_executor,
 )
 from dagster._core.definitions.dependency import NodeInvocation

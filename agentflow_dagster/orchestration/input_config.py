@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject, JsonSchema
 
 _SCALARS: dict[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool}
-STEP_CONFIG = Permissive()
+STEP_CONFIG = cast("Any", Permissive())
 
 
 def input_mapping(plan: Plan) -> ConfigMapping:
@@ -21,17 +21,24 @@ def input_mapping(plan: Plan) -> ConfigMapping:
     upstream values a partial run takes."""
     schema = cast("JsonSchema", plan.agent.spec.inputs)
     names = [step.name for step in plan.steps]
-    choice = Selector(
-        {
-            "input": Field(_shape(schema), description="Starts a run from this input."),
-            "source_run": Field(
-                str, description="A partial run: takes input and upstream values from this run."
-            ),
-        }
+    choice = cast(
+        "Any",
+        Selector(
+            {
+                "input": Field(_shape(schema), description="Starts a run from this input."),
+                "source_run": Field(
+                    str, description="A partial run: takes input and upstream values from this run."
+                ),
+            }
+        ),
     )
+
+    def for_each_step(given: dict[str, Any] | None) -> dict[str, Any]:
+        return {name: {"config": given or {}} for name in names}
+
     return ConfigMapping(
         config_schema=Field(choice, is_required=False) if _optional(schema) else choice,
-        config_fn=lambda given: {name: {"config": given or {}} for name in names},
+        config_fn=for_each_step,
     )
 
 
@@ -49,13 +56,13 @@ def _optional(schema: JsonSchema) -> bool:
 def _shape(schema: JsonSchema) -> Any:
     properties = cast("dict[str, JsonSchema]", schema.get("properties") or {})
     required = set(cast("list[str]", schema.get("required") or []))
-    fields = {name: _field(p, name in required) for name, p in properties.items()}
+    fields = {name: _field(p, required=name in required) for name, p in properties.items()}
     if not properties or schema.get("additionalProperties"):
-        return Permissive(fields)
-    return Shape(fields)
+        return cast("Any", Permissive(fields))
+    return cast("Any", Shape(fields))
 
 
-def _field(schema: JsonSchema, required: bool) -> Field:
+def _field(schema: JsonSchema, *, required: bool) -> Field:
     description = cast("str | None", schema.get("description"))
     type_ = _type(schema)
     if "default" in schema and schema["default"] is not None:

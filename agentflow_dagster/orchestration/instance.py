@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.orchestration import names
 
@@ -33,11 +33,13 @@ def write_instance(home: Path, *, queued: bool, max_runs: int = 4) -> Path:
     """
     folder = home / ("dagster" if queued else "dagster-direct")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dagster.yaml").write_text(_yaml(instance_config(home, queued, max_runs)))
+    (folder / "dagster.yaml").write_text(
+        _yaml(instance_config(home, queued=queued, max_runs=max_runs))
+    )
     return folder
 
 
-def instance_config(home: Path, queued: bool, max_runs: int) -> dict[str, Any]:
+def instance_config(home: Path, *, queued: bool, max_runs: int) -> dict[str, Any]:
     """The instance's configuration."""
     coordinator: dict[str, Any] = {
         "module": "dagster._core.run_coordinator",
@@ -79,7 +81,7 @@ def _yaml(config: dict[str, Any]) -> str:
     from ruamel.yaml import YAML
 
     text = StringIO()
-    YAML(typ="safe", pure=True).dump(config, text)
+    cast("Any", YAML(typ="safe", pure=True)).dump(config, text)
     return text.getvalue()
 
 

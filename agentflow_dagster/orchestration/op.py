@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import ExpectationResult, Failure, MetadataValue, Output
@@ -16,7 +15,7 @@ from agentflow_dagster.ports.stores import StepOutput
 from agentflow_dagster.spec.values import preview
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from dagster import OpExecutionContext
 
@@ -41,7 +40,9 @@ def op_body(
             return
         given = run_input(context, plan, steps, source)
         before = dict(steps.all(source)) if source else {}
-        outputs = {n: o for n, o in (before | dict(steps.all(context.run_id))).items() if n != INPUT}
+        outputs = {
+            n: o for n, o in (before | dict(steps.all(context.run_id))).items() if n != INPUT
+        }
         attempt = Attempt(context.run_id, context.retry_number + 1, given, outputs)
         services = Services(
             kinds=kinds,

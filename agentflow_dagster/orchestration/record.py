@@ -1,4 +1,4 @@
-"""A run as a person wants to see it: Dagster's record of its steps, with our figures and outputs."""
+"""A run as a person wants to see it: Dagster's record of it, with our figures and outputs."""
 
 from __future__ import annotations
 

@@ -71,7 +71,8 @@ def run_input(
         return cast("JsonObject", stored.value)
     if (own := steps.get(context.run_id, INPUT)) is not None:
         return cast("JsonObject", own.value)
-    given = cast("dict[str, Any]", context.op_config or {}).get("input") or {}
+    config = cast("dict[str, JsonObject]", context.op_config or {})
+    given = config.get("input") or {}
     try:
         complete = complete_input(cast("JsonSchema", plan.agent.spec.inputs), given)
     except UsageError as problem:
@@ -96,9 +97,9 @@ def _newest(context: OpExecutionContext, plan: Plan, selected: set[str]) -> str:
     steps: StepStore = context.resources.stores.open().steps
     found = steps.newest_run_with(whole, [*sorted(waited_for), INPUT])
     if found is None:
+        needed = ", ".join(sorted(waited_for)) or "input"
         raise Failure(
-            f"No successful run of {plan.agent.name!r} has {', '.join(sorted(waited_for)) or 'input'}"
-            ", which the selected nodes need.",
+            f"No successful run of {plan.agent.name!r} has {needed}, which is needed here.",
             metadata={"hint": f"Run the whole agent first, or set the tag {SOURCE_RUN_TAG}."},
             allow_retries=False,
         )

@@ -51,9 +51,7 @@ def _always(plan: Plan, source: str) -> list[Port]:
     """Every port of a step that runs in each run, upstream of `source` where there is one."""
     roots = [s for s in plan.steps if not s.edges]
     upstream = _ancestors(plan, source)
-    chosen = min(
-        roots, key=lambda s: (s.node.when is not None, s.name not in upstream, s.name)
-    )
+    chosen = min(roots, key=lambda s: (s.node.when is not None, s.name not in upstream, s.name))
     return [(chosen.name, port) for port in chosen.ports]
 
 

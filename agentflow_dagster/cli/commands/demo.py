@@ -23,24 +23,27 @@ def command(keep: bool) -> int:
     )
     from agentflow_dagster.operations.demo import demo
 
-    with stopped_cleanly(), progress() as told:
-        with demo(current_project(), known_kinds(), progress=told) as (platform, records):
-            print_table(
-                "Runs",
-                ["run", "node", "kind", "status", ">latency", ">tokens", ">cost", "model"],
-                [row for record in records for row in record_rows(record)],
-            )
-            for record in records:
-                click.echo(f"{record.agent}  {record.status}  {record.url}")
-                for problem in filter(None, [n.error for n in record.nodes] or [record.error]):
-                    click.secho(f"  {problem}", fg="red")
-            if keep:
-                click.echo(f"Dagster is at {platform.client.url} until Ctrl-C.", err=True)
-                try:
-                    for revived in platform.watch():
-                        click.echo(f"{revived} had died and was started again.", err=True)
-                except KeyboardInterrupt:
-                    told("Stopping")
+    with (
+        stopped_cleanly(),
+        progress() as told,
+        demo(current_project(), known_kinds(), progress=told) as (platform, records),
+    ):
+        print_table(
+            "Runs",
+            ["run", "node", "kind", "status", ">latency", ">tokens", ">cost", "model"],
+            [row for record in records for row in record_rows(record)],
+        )
+        for record in records:
+            click.echo(f"{record.agent}  {record.status}  {record.url}")
+            for problem in filter(None, [n.error for n in record.nodes] or [record.error]):
+                click.secho(f"  {problem}", fg="red")
+        if keep:
+            click.echo(f"Dagster is at {platform.client.url} until Ctrl-C.", err=True)
+            try:
+                for revived in platform.watch():
+                    click.echo(f"{revived} had died and was started again.", err=True)
+            except KeyboardInterrupt:
+                told("Stopping")
     fields = ("run_id", "agent", "status", "first_step_ms", "latency_ms", "cost_usd", "url")
     runs = [{name: record.to_json()[name] for name in fields} for record in records]
     print_json({"runs": [dict(run) for run in runs]}, indent=None)

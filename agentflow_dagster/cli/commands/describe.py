@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from agentflow_dagster.graph.topology import Edge
+    from agentflow_dagster.spec.values import JsonObject, JsonSchema
 
 
 @click.command("describe")
@@ -26,7 +32,7 @@ def command(target: str, as_json: bool) -> None:
     with project_stores(project) as stores:
         chosen = find_runnable(project, stores.versions, kinds, target)
     plan, version = chosen.plan, chosen.version
-    nodes = [
+    nodes: list[JsonObject] = [
         {
             "name": step.name,
             "kind": step.node.kind,
@@ -45,7 +51,7 @@ def command(target: str, as_json: bool) -> None:
                 "hash": version.hash,
                 "deployed": not chosen.alone,
                 "document": version.document,
-                "nodes": [dict(node) for node in nodes],
+                "nodes": [*nodes],
             }
         )
         return
@@ -70,17 +76,15 @@ def command(target: str, as_json: bool) -> None:
     )
 
 
-def _print_inputs(schema: dict[str, object]) -> None:
-    properties = schema.get("properties")
-    if not isinstance(properties, dict) or not properties:
-        return
-    required = schema.get("required")
-    click.echo("  input:")
-    for name, inner in properties.items():  # pyright: ignore[reportUnknownVariableType]
-        type_ = inner.get("type", "any") if isinstance(inner, dict) else "any"  # pyright: ignore
-        must = ", required" if isinstance(required, list) and name in required else ""
-        click.echo(f"    {name}: {type_}{must}")
+def _print_inputs(schema: JsonSchema) -> None:
+    properties: dict[str, JsonSchema] = schema.get("properties") or {}
+    required: list[str] = schema.get("required") or []
+    if properties:
+        click.echo("  input:")
+    for name, inner in properties.items():
+        must = ", required" if name in required else ""
+        click.echo(f"    {name}: {inner.get('type', 'any')}{must}")
 
 
-def _after(edges: tuple[object, ...]) -> str:
-    return ", ".join(f"{e.source}.{e.port}".removesuffix(".result") for e in edges) or "–"  # pyright: ignore
+def _after(edges: tuple[Edge, ...]) -> str:
+    return ", ".join(f"{e.source}.{e.port}".removesuffix(".result") for e in edges) or "-"

@@ -29,11 +29,11 @@ def command(as_json: bool) -> None:
         [
             [
                 agent.name,
-                f"v{agent.version}" if agent.version else "–",
-                agent.deployed_at.strftime("%Y-%m-%d %H:%M") if agent.deployed_at else "–",
-                agent.file or "–",
+                f"v{agent.version}" if agent.version else "-",
+                agent.deployed_at.strftime("%Y-%m-%d %H:%M") if agent.deployed_at else "-",
+                agent.file or "-",
                 agent.state,
-                ", ".join(agent.triggers) or "–",
+                ", ".join(agent.triggers) or "-",
             ]
             for agent in agents
         ],

@@ -34,11 +34,11 @@ def command(name: str | None, limit: int, as_json: bool) -> None:
             [
                 run.run_id,
                 run.agent,
-                run.version[:12] or "–",
-                run.trigger or "–",
+                run.version[:12] or "-",
+                run.trigger or "-",
                 run.status,
-                run.started_at.strftime("%Y-%m-%d %H:%M:%S") if run.started_at else "–",
-                f"{run.seconds:.1f} s" if run.seconds is not None else "–",
+                run.started_at.strftime("%Y-%m-%d %H:%M:%S") if run.started_at else "-",
+                f"{run.seconds:.1f} s" if run.seconds is not None else "-",
             ]
             for run in found
         ],
