@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from pydantic import ValidationError
-
 from agentflow_dagster.errors import DocumentError
 from agentflow_dagster.graph import edges, inputs, templates, triggers
 from agentflow_dagster.graph.expressions import RESERVED
@@ -25,7 +23,8 @@ from agentflow_dagster.spec.diagnostics import (
     pointer,
     warning,
 )
-from agentflow_dagster.spec.parse import model_diagnostics, parse_agent, schema_at_path
+from agentflow_dagster.spec.parse import parse_agent, validated
+from agentflow_dagster.spec.schemas import schema_at_path
 from agentflow_dagster.spec.template import has_expression
 
 if TYPE_CHECKING:
@@ -134,10 +133,9 @@ def _check_kinds(agent: Agent, kinds: Catalogue) -> Iterator[Diagnostic]:
                 hint=nearest(node.kind, kinds),
             )
             continue
-        try:
-            kind.config.model_validate(node.with_)
-        except ValidationError as problem:
-            for found in model_diagnostics(problem, kind.config, under=(*path, "with")):
+        checked = validated(kind.config, node.with_, under=(*path, "with"))
+        if isinstance(checked, tuple):
+            for found in checked:
                 if not _holds_expression(node, found.pointer, path):
                     yield found
 

@@ -24,18 +24,29 @@ def canonical_json(value: JsonValue) -> str:
 
 def to_json(agent: Agent) -> JsonObject:
     """The document as JSON: camelCase, fields that its author left out left out."""
-    return cast(
-        "JsonObject", agent.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    )
+    return cast("JsonObject", agent.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 
 def content_hash(agent: Agent) -> str:
     """sha256 (hex) of what the agent does: defaults written out, layout left out.
 
-    The order of keys in a mapping does not count; the order of lists does.
+    The order of keys counts in a node's `with` alone: a switch judges its cases in order.
     """
-    document = cast("JsonObject", agent.model_dump(mode="json", by_alias=True, exclude={"layout"}))
+    document = agent.model_dump(mode="json", by_alias=True, exclude={"layout"})
+    for node in document["spec"]["nodes"].values():
+        node["with"] = ordered(node["with"])
     return hashlib.sha256(canonical_json(document).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def ordered(value: JsonValue) -> JsonValue:
+    """The value with mappings written as lists of pairs, so that the order of their keys counts."""
+    match value:
+        case dict():
+            return {"pairs": [[key, ordered(inner)] for key, inner in value.items()]}
+        case list():
+            return [ordered(inner) for inner in value]
+        case _:
+            return value
 
 
 def _whole_numbers(value: JsonValue) -> JsonValue:

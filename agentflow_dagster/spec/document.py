@@ -13,28 +13,37 @@ from pydantic.alias_generators import to_camel
 
 from agentflow_dagster.spec.units import Duration
 
-
 API_VERSION = "agentflow.io/v1"
 
-AgentName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$", max_length=63)
-]
+_AGENT_NAME = r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$"
+_NODE_NAME = r"^[a-z][a-z0-9_]*$"
+_PORT_REF = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$"
+_ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_KIND_NAME = r"^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$"
+_WEBHOOK_PATH = r"^(/[A-Za-z0-9._~-]+)+$"
+PATTERN_HINTS = {
+    _AGENT_NAME: "Use lower-case letters, digits and hyphens, beginning with a letter.",
+    _NODE_NAME: "Use lower-case letters, digits and underscores, beginning with a letter.",
+    _PORT_REF: "Write `node`, or `node.port`.",
+    _ENVIRONMENT_NAME: "Use letters, digits and underscores.",
+    _KIND_NAME: "Write `family.name`, such as ai.chat.",
+    _WEBHOOK_PATH: "Write a path such as /tickets.",
+}
+"""What to do about a text that does not match, by pattern."""
+
+AgentName = Annotated[str, StringConstraints(pattern=_AGENT_NAME, max_length=63)]
 """`support-triage`; Dagster's names are made from it with `-` written `_`."""
-NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
+NodeName = Annotated[str, StringConstraints(pattern=_NODE_NAME, max_length=63)]
 """An identifier, since expressions read `name.output`."""
-PortRef = Annotated[
-    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$", max_length=127)
-]
+PortRef = Annotated[str, StringConstraints(pattern=_PORT_REF, max_length=127)]
 """`node` (its `result`) or `node.port`."""
-EnvironmentName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=255)
-]
+EnvironmentName = Annotated[str, StringConstraints(pattern=_ENVIRONMENT_NAME, max_length=255)]
 Template = Annotated[str, StringConstraints(max_length=200_000)]
 """Text in which `{{ }}` holds a CEL expression."""
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 
 
-class Model(BaseModel):
+class Element(BaseModel):
     """Base of the document's parts: frozen, camelCase in JSON, nothing unknown accepted."""
 
     model_config = ConfigDict(
@@ -42,7 +51,7 @@ class Model(BaseModel):
     )
 
 
-class Metadata(Model):
+class Metadata(Element):
     """Who the agent is."""
 
     name: AgentName
@@ -54,33 +63,34 @@ class Metadata(Model):
     icon: Annotated[str, StringConstraints(max_length=16)] = ""
 
 
-class LLM(Model):
+class LLM(Element):
     """Which model answers, and how."""
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
-        None, description="A LiteLLM model name, such as `gpt-4o-mini` or `offline/extractive`."
+        default=None,
+        description="A LiteLLM model name, such as `gpt-4o-mini` or `offline/extractive`.",
     )
-    temperature: float | None = Field(None, ge=0, le=2)
-    max_tokens: int | None = Field(None, ge=1, le=1_000_000)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
 
 
-class Retry(Model):
+class Retry(Element):
     """How often a step is attempted. `maxAttempts: 3` is the first attempt and two retries."""
 
-    max_attempts: int = Field(3, ge=1, le=20)
+    max_attempts: int = Field(default=3, ge=1, le=20)
     backoff: Literal["exponential", "linear", "fixed"] = "exponential"
     delay: Duration = "1s"
 
 
-class CodeDefaults(Model):
+class CodeDefaults(Element):
     """What every `code.python` node shares."""
 
     setup: Annotated[str, StringConstraints(max_length=200_000)] = Field(
-        "", description="Python that runs before each node's own: imports and functions."
+        default="", description="Python that runs before each node's own: imports and functions."
     )
 
 
-class Defaults(Model):
+class Defaults(Element):
     """What nodes take where they say nothing themselves."""
 
     llm: LLM | None = None
@@ -89,25 +99,25 @@ class Defaults(Model):
     code: CodeDefaults | None = None
 
 
-class Webhook(Model):
+class Webhook(Element):
     """An HTTP call that starts a run."""
 
-    path: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9._~-]+)+$", max_length=255)]
+    path: Annotated[str, StringConstraints(pattern=_WEBHOOK_PATH, max_length=255)]
     method: Literal["POST", "PUT"] = "POST"
 
 
-class Schedule(Model):
+class Schedule(Element):
     """Times at which a run starts."""
 
     cron: Annotated[str, StringConstraints(max_length=100)]
     timezone: Annotated[str, StringConstraints(max_length=64)] = "UTC"
 
 
-class Manual(Model):
+class Manual(Element):
     """A run started by a person; it carries only the input that it prefills."""
 
 
-class Trigger(Model):
+class Trigger(Element):
     """One way in which a run starts, and how its event becomes the run's input."""
 
     webhook: Webhook | None = None
@@ -130,18 +140,16 @@ class Trigger(Model):
         return "webhook" if self.webhook else "schedule" if self.schedule else "manual"
 
 
-class OnError(Model):
+class OnError(Element):
     """Where control goes when a step has failed its last attempt."""
 
     to: NodeName
 
 
-class Node(Model):
+class Node(Element):
     """One node: a kind, its config, and what it comes after."""
 
-    kind: Annotated[
-        str, StringConstraints(pattern=r"^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$", max_length=63)
-    ]
+    kind: Annotated[str, StringConstraints(pattern=_KIND_NAME, max_length=63)]
     description: Text = ""
     with_: dict[str, JsonValue] = Field(
         default_factory=dict[str, JsonValue],
@@ -149,39 +157,44 @@ class Node(Model):
         description="The kind's config; any text in it may hold `{{ }}`.",
     )
     after: tuple[PortRef, ...] = Field(
-        (), description="Control: `node`, or `node.port` of a switch; data edges are implied."
+        default=(),
+        description="Control: `node`, or `node.port` of a switch; data edges are implied.",
     )
-    when: Template | None = Field(None, description="`{{ }}` that skips the node where false.")
+    when: Template | None = Field(
+        default=None, description="`{{ }}` that skips the node where false."
+    )
     join: Literal["all", "any"] = Field(
-        "all", description="Whether all of `after` must have run, or any one."
+        default="all", description="Whether all of `after` must have run, or any one."
     )
     on_error: OnError | None = None
     on_unknown: Literal["retry", "fail", "review"] | None = Field(
-        None, description="What to do with a step in flight at a crash whose effect is unknown."
+        default=None,
+        description="What to do with a step in flight at a crash whose effect is unknown.",
     )
     retry: Retry | None = None
     timeout: Duration | None = None
     llm: LLM | None = None
 
 
-class Config(Model):
+class Config(Element):
     """How the agent runs as a whole."""
 
-    max_concurrent_executions: int = Field(10, ge=1, le=10_000)
-    default_timeout: Duration = Field("300s", description="Limit of a step that sets none.")
+    max_concurrent_executions: int = Field(default=10, ge=1, le=10_000)
+    default_timeout: Duration = Field(default="300s", description="Limit of a step that sets none.")
     retry_policy: Literal["exponential", "linear", "fixed", "none"] = Field(
-        "none", description="Retries (three attempts) for nodes that say nothing of their own."
+        default="none",
+        description="Retries (three attempts) for nodes that say nothing of their own.",
     )
 
 
-class Budget(Model):
+class Budget(Element):
     """Most that the agent may spend, in USD."""
 
-    per_run_usd: float | None = Field(None, gt=0)
-    monthly_usd: float | None = Field(None, gt=0)
+    per_run_usd: float | None = Field(default=None, gt=0)
+    monthly_usd: float | None = Field(default=None, gt=0)
 
 
-class Spec(Model):
+class Spec(Element):
     """What the agent does."""
 
     inputs: dict[str, JsonValue] = Field(
@@ -190,9 +203,11 @@ class Spec(Model):
     )
     defaults: Defaults = Defaults()
     secrets: tuple[EnvironmentName, ...] = Field(
-        (), description="What `{{secret.NAME}}` may name."
+        default=(), description="What `{{secret.NAME}}` may name."
     )
-    env: tuple[EnvironmentName, ...] = Field((), description="What `{{env.NAME}}` may name.")
+    env: tuple[EnvironmentName, ...] = Field(
+        default=(), description="What `{{env.NAME}}` may name."
+    )
     triggers: dict[NodeName, Trigger] = Field(default_factory=dict[str, Trigger])
     nodes: dict[NodeName, Node] = Field(min_length=1)
     outputs: dict[NodeName, JsonValue] = Field(default_factory=dict[str, JsonValue])
@@ -201,7 +216,7 @@ class Spec(Model):
     tests: dict[NodeName, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 
-class Agent(Model):
+class Agent(Element):
     """A whole agent document."""
 
     api_version: Literal["agentflow.io/v1"]

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agentflow_dagster.spec.values import JsonSchema, JsonValue
 
 RawConfig: TypeAlias = "Mapping[str, JsonValue]"
@@ -68,9 +69,7 @@ class KindSignature(ABC, Generic[ConfigT]):
         """Nodes that the config names outside expressions; `join` governs these edges."""
         return ()
 
-    def output_schema(
-        self, config: RawConfig, upstream: Mapping[str, JsonSchema]
-    ) -> JsonSchema:
+    def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:
         """JSON Schema of the output; `upstream` has those of the nodes that `reads` names."""
         return {}
 

@@ -1,126 +1,181 @@
-"""Plain JSON to an `Agent`, every mistake told as a diagnostic."""
+"""Plain JSON to an `Agent` (or a kind's config), every mistake told as a diagnostic."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import json
+import math
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, nearest, pointer
-from agentflow_dagster.spec.document import Agent
+from agentflow_dagster.spec.document import PATTERN_HINTS, Agent
+from agentflow_dagster.spec.schemas import schema_at_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
-    from agentflow_dagster.spec.values import JsonValue
+    from agentflow_dagster.spec.values import JsonObject, JsonValue
+
+MAX_DEPTH = 100
+"""Deepest nesting of a document that comes from elsewhere than YAML."""
+
+Path = tuple[str | int, ...]
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def parse_agent(document: Mapping[str, JsonValue]) -> Agent | tuple[Diagnostic, ...]:
     """Checks fields and types; references and meaning are `graph.check`'s."""
+    if unfit := tuple(_not_json(dict(document), ())):
+        return unfit
+    return validated(Agent, document)
+
+
+def validated(
+    model: type[ModelT], given: Mapping[str, JsonValue], *, under: Path = ()
+) -> ModelT | tuple[Diagnostic, ...]:
+    """The model of what was given, or what is wrong with it; pointers begin at `under`.
+
+    Judged as JSON is: `"3"` is no number, and a field has one name only, its camelCase one.
+    """
     try:
-        return Agent.model_validate(document)
+        return model.model_validate_json(
+            json.dumps(given), strict=True, by_alias=True, by_name=False
+        )
     except ValidationError as problem:
-        return tuple(model_diagnostics(problem, Agent))
+        told = _Told(model, dict(given), under)
+        return told.diagnostics(problem)
 
 
-def model_diagnostics(
-    problem: ValidationError, model: type[BaseModel], *, under: tuple[str | int, ...] = ()
-) -> list[Diagnostic]:
-    """A validation error's problems as diagnostics, pointers beginning at `under`."""
-    return [
-        _diagnostic(detail, model, under) for detail in problem.errors(include_url=False)
-    ]
+class _Told:
+    """A validation error as diagnostics."""
+
+    def __init__(self, model: type[BaseModel], given: JsonValue, under: Path) -> None:
+        self._model = model
+        self._given = given
+        self._under = under
+
+    def diagnostics(self, problem: ValidationError) -> tuple[Diagnostic, ...]:
+        """One per place: what the branches of a union say of it is put together."""
+        found: list[Diagnostic] = []
+        branches: dict[Path, list[tuple[Path, ErrorDetails]]] = {}
+        for detail in problem.errors(include_url=False):
+            path, union = _document_path(detail, self._given)
+            if union is None:
+                found.append(self._diagnostic(path, detail))
+            else:
+                branches.setdefault(union, []).append((path, detail))
+        for union, told in branches.items():
+            # A branch that was entered says more than one that did not fit at all.
+            deeper = [(path, detail) for path, detail in told if len(path) > len(union)]
+            if deeper:
+                found += [self._diagnostic(path, detail) for path, detail in deeper]
+            else:
+                found.append(self._no_branch(union, [detail for _, detail in told]))
+        return tuple(found)
+
+    def _no_branch(self, path: Path, details: list[ErrorDetails]) -> Diagnostic:
+        wanted = dict.fromkeys(d["msg"].removeprefix("Input should be ") for d in details)
+        message = f"{_named(path)}: input should be {' or '.join(wanted)}"
+        shown = _shown(details[0]["input"])
+        return error("AF112", f"{message}, not {shown}.", pointer=self._pointer(path))
+
+    def _diagnostic(self, path: Path, detail: ErrorDetails) -> Diagnostic:
+        name, place = _named(path), self._pointer(path)
+        match detail["type"]:
+            case "extra_forbidden":
+                known = _fields_at(self._model, path[:-1])
+                hint = nearest(name, known)
+                return error("AF110", f"Unknown field {name!r}.", pointer=place, hint=hint)
+            case "missing":
+                place = self._pointer(path[:-1])
+                hint = f"Add `{name}:` here."
+                return error("AF111", f"{name!r} is missing.", pointer=place, hint=hint)
+            case "string_pattern_mismatch":
+                pattern = str(detail.get("ctx", {}).get("pattern", ""))
+                hint = PATTERN_HINTS.get(pattern, f"It must match {pattern}.")
+                shown = _shown(detail["input"])
+                return error("AF113", f"{shown} is not a valid name.", pointer=place, hint=hint)
+            case "value_error":
+                said = detail["msg"].removeprefix("Value error, ").rstrip(".")
+                return error("AF112", f"{name}: {said}.", pointer=place)
+            case _:
+                said = detail["msg"][:1].lower() + detail["msg"][1:]
+                shown = _shown(detail["input"])
+                return error("AF112", f"{name}: {said}, not {shown}.", pointer=place)
+
+    def _pointer(self, path: Path) -> str:
+        return pointer(*self._under, *path)
 
 
-def _diagnostic(
-    detail: ErrorDetails, model: type[BaseModel], under: tuple[str | int, ...]
-) -> Diagnostic:
-    path = _document_path(detail["loc"])
-    name = str(path[-1]) if path else "the document"
-    place = pointer(*under, *path)
-    match detail["type"]:
-        case "extra_forbidden":
-            known = _fields_at(model, path[:-1])
-            return error("AF110", f"Unknown field {name!r}.", pointer=place, hint=nearest(name, known))
-        case "missing":
-            return error(
-                "AF111",
-                f"{name!r} is missing.",
-                pointer=pointer(*under, *path[:-1]),
-                hint=f"Add `{name}:` here.",
-            )
-        case "string_pattern_mismatch":
-            return error(
-                "AF113",
-                f"{detail['input']!r} is not a valid name.",
-                pointer=place,
-                hint="Use lower-case letters and digits, beginning with a letter.",
-            )
-        case "value_error":
-            return error("AF112", f"{name}: {_said(detail)}.", pointer=place)
+def _named(path: Path) -> str:
+    return str(path[-1]) if path else "the document"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _document_path(detail: ErrorDetails, given: JsonValue) -> tuple[Path, Path | None]:
+    """Where in the document an error is, and at which union it was found, if at one.
+
+    A location of pydantic's also names branches of unions, and ends in `[key]` for a key.
+    """
+    path: list[str | int] = []
+    union: Path | None = None
+    current: JsonValue = given
+    for index, part in enumerate(detail["loc"]):
+        last = index == len(detail["loc"]) - 1
+        if isinstance(current, dict) and part in current:
+            current = cast("JsonObject", current)[str(part)]
+        elif isinstance(current, list) and isinstance(part, int):
+            current = cast("list[JsonValue]", current)[part]
+        elif last and part == "[key]":
+            continue
+        elif not (last and detail["type"] == "missing"):
+            union = tuple(path) if union is None else union
+            continue
+        path.append(part)
+    return tuple(path), union
+
+
+def _not_json(value: JsonValue, path: Path) -> Iterator[Diagnostic]:
+    """What no JSON text can hold, or is nested too deep to be walked."""
+    if len(path) > MAX_DEPTH:
+        yield error("AF104", f"Nested more than {MAX_DEPTH} deep.", pointer=pointer(*path[:4]))
+        return
+    match value:
+        case float() if not math.isfinite(value):
+            yield error("AF117", f"{value} is no JSON number.", pointer=pointer(*path))
+        case str() if not _is_text(value):
+            yield error("AF117", "The text has half a character.", pointer=pointer(*path))
+        case dict():
+            for key, inner in value.items():
+                if _is_text(key):
+                    yield from _not_json(inner, (*path, key))
+                else:
+                    yield error("AF117", "A key has half a character.", pointer=pointer(*path))
+        case list():
+            for index, inner in enumerate(value):
+                yield from _not_json(inner, (*path, index))
         case _:
-            shown = repr(detail["input"])
-            shown = shown if len(shown) <= 60 else shown[:59] + "…"
-            message = detail["msg"][:1].lower() + detail["msg"][1:]
-            return error("AF112", f"{name}: {message}, not {shown}.", pointer=place)
+            return
 
 
-def _said(detail: ErrorDetails) -> str:
-    return detail["msg"].removeprefix("Value error, ").rstrip(".")
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
-def _document_path(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """The location in the document: pydantic appends `[key]` for keys of a mapping."""
-    return tuple(part for part in loc if part != "[key]")
-
-
-def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+def _fields_at(model: type[BaseModel], path: Path) -> list[str]:
     """The field names known at a path, read off the model's JSON Schema."""
     schema = cast("dict[str, JsonValue]", model.model_json_schema(by_alias=True))
     found = schema_at_path(schema, path)
     properties = found.get("properties") if found else None
     return list(properties) if isinstance(properties, dict) else []
-
-
-def schema_at_path(
-    schema: dict[str, JsonValue], path: tuple[str | int, ...]
-) -> dict[str, JsonValue] | None:
-    """The part of a JSON Schema that speaks of a path; None where it says nothing about it."""
-    current: JsonValue = schema
-    for step in path:
-        options = _resolved(schema, current)
-        current = next(
-            (inner for option in options if (inner := _step_into(option, step)) is not None), None
-        )
-        if current is None:
-            return None
-    options = _resolved(schema, current)
-    return options[0] if options else None
-
-
-def _resolved(root: dict[str, JsonValue], node: JsonValue) -> list[dict[str, JsonValue]]:
-    """A schema's alternatives, `$ref` followed, without null."""
-    if not isinstance(node, dict):
-        return []
-    reference = node.get("$ref")
-    if isinstance(reference, str):
-        definitions = cast("dict[str, JsonValue]", root.get("$defs") or {})
-        return _resolved(root, definitions.get(reference.rpartition("/")[2]))
-    options = node.get("anyOf")
-    if isinstance(options, list):
-        found = [r for option in options for r in _resolved(root, option)]
-        return [r for r in found if r.get("type") != "null"]
-    return [node]
-
-
-def _step_into(node: dict[str, JsonValue], step: str | int) -> JsonValue:
-    properties = node.get("properties")
-    if isinstance(properties, dict) and step in properties:
-        return properties[str(step)]
-    patterns = node.get("patternProperties")
-    if isinstance(patterns, dict):
-        return next(iter(patterns.values()), None)
-    inner = node.get("items") if isinstance(step, int) else node.get("additionalProperties")
-    return inner if isinstance(inner, dict) else None

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+_WHOLE = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhd]))+")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhd])")
 _MAX_SECONDS = 366 * 86400.0
 
 
@@ -20,7 +20,7 @@ def seconds(text: str) -> float:
         ValueError: not a duration, zero, or longer than 366 days.
     """
     if len(text) > 32 or not _WHOLE.fullmatch(text):
-        raise ValueError(f"{text!r} is not a duration; write 500ms, 30s, 5m, 2h or 1h30m")
+        raise ValueError(f"{text[:40]!r} is not a duration; write 500ms, 30s, 5m, 2h or 1h30m")
     total = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     if not 0 < total <= _MAX_SECONDS:
         raise ValueError(f"{text!r} is not between 1ms and 366 days")
@@ -48,19 +48,23 @@ Duration = Annotated[
 
 
 _BYTES = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "k": 1000, "M": 1000**2, "G": 1000**3, "": 1}
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(Ki|Mi|Gi|k|M|G|)")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(Ki|Mi|Gi|k|M|G|)")
+_MAX_BYTES = 1024**4
 
 
 def quantity_bytes(text: str) -> int:
     """A Kubernetes quantity of memory (`512Mi`, `1Gi`) in bytes.
 
     Raises:
-        ValueError: not a quantity.
+        ValueError: not a quantity, less than a byte, or more than 1024Gi.
     """
-    match = _QUANTITY.fullmatch(text)
+    match = _QUANTITY.fullmatch(text) if len(text) <= 32 else None
     if match is None:
-        raise ValueError(f"{text!r} is not a quantity; write 256Mi, 512Mi or 1Gi")
-    return int(float(match[1]) * _BYTES[match[2]])
+        raise ValueError(f"{text[:40]!r} is not a quantity; write 256Mi, 512Mi or 1Gi")
+    size = float(match[1]) * _BYTES[match[2]]
+    if not 1 <= size <= _MAX_BYTES:
+        raise ValueError(f"{text!r} is not between 1 byte and 1024Gi")
+    return int(size)
 
 
 def _checked_quantity(text: str) -> str:

@@ -53,7 +53,10 @@ def pack(obj: object) -> Value:
     Raises:
         ValueNotStorable: where something has no stored form; it names the place.
     """
-    return _pack(obj, "")
+    try:
+        return _pack(obj, "")
+    except RecursionError:
+        raise ValueNotStorable("", "value that holds itself or is nested too deep") from None
 
 
 def unpack(value: Value) -> object:
@@ -127,7 +130,8 @@ def _pack(obj: object, path: str) -> Value:
     if isinstance(obj, list):
         return [_pack(v, f"{path}[{i}]") for i, v in enumerate(cast("list[object]", obj))]
     if isinstance(obj, bytes | bytearray | memoryview):
-        return Part(BYTES, bytes(obj), {"bytes": len(obj)})
+        data = bytes(cast("bytes", obj))
+        return Part(BYTES, data, {"bytes": len(data)})
     return _pack_library_object(obj, path)
 
 
@@ -168,5 +172,6 @@ def _open_part(part: Part) -> object:
     if part.media_type == TABLE:
         import pyarrow as pa
 
-        return pa.ipc.open_stream(part.data).read_all().to_pandas()
+        table = pa.ipc.open_stream(part.data).read_all()
+        return table.to_pandas()  # pyright: ignore[reportUnknownMemberType]
     return part.data

@@ -1,27 +1,34 @@
 """YAML 1.2 text to plain JSON values, each with its place in the text.
 
-Works on ruamel's node tree, so that limits, duplicate keys and tags are judged before anything is
-built. Only the core schema is understood: no tag constructs an object.
+Only the core schema is understood: no tag constructs an object, `yes` and `on` are texts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from io import StringIO
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from agentflow_dagster.spec.diagnostics import Diagnostic, Position, error, pointer
+from agentflow_dagster.spec.yaml_tree import (
+    CORE,
+    MAX_DEPTH,
+    MAX_VALUES,
+    QUOTE_EXPRESSION,
+    YamlAlias,
+    YamlMapping,
+    YamlNode,
+    YamlRefused,
+    YamlScalar,
+    YamlSequence,
+    compose,
+    core_value,
+    refuse,
+)
 
 if TYPE_CHECKING:
-    from ruamel.yaml.nodes import Node as YamlNode
-
     from agentflow_dagster.spec.values import JsonObject, JsonValue
 
 MAX_CHARACTERS = 5_000_000
-MAX_VALUES = 500_000
-MAX_DEPTH = 64
-
-_CORE = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +47,9 @@ def read_yaml(text: str) -> YamlSource:
         return YamlSource(None, diagnostics=(problem,))
     reader = _Reader()
     try:
-        root = reader.compose(text)
+        root = compose(text)
         document = reader.value(root, (), 0) if root is not None else None
-    except _Refused as refusal:
+    except YamlRefused as refusal:
         return YamlSource(None, reader.positions, (refusal.diagnostic,))
     if not isinstance(document, dict):
         problem = error(
@@ -52,10 +59,24 @@ def read_yaml(text: str) -> YamlSource:
     return YamlSource(document, reader.positions, tuple(reader.diagnostics))
 
 
-class _Refused(Exception):
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.message)
-        self.diagnostic = diagnostic
+def scalar_value(node: YamlScalar) -> JsonValue:
+    """What a scalar means.
+
+    Raises:
+        YamlRefused: it has no JSON form, or is not what its tag says.
+    """
+    text = _whole_characters(node)
+    if node.tag in {"!", f"{CORE}str"} or (not node.tag and node.style):
+        return text
+    try:
+        value = core_value(text)
+    except ValueError:
+        message = f"{text[:60]!r} is a number that JSON cannot hold."
+        raise refuse("AF117", message, node.position, hint="Quote it if a text is meant.") from None
+    if node.tag and not _is_tagged(value, node.tag.removeprefix(CORE)):
+        wanted = node.tag.replace(CORE, "!!", 1)
+        raise refuse("AF108", f"{text[:60]!r} is no {wanted}.", node.position, hint="Take it out.")
+    return value
 
 
 class _Reader:
@@ -64,96 +85,66 @@ class _Reader:
         self.diagnostics: list[Diagnostic] = []
         self._values = 0
 
-    def compose(self, text: str) -> YamlNode | None:
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-        yaml = YAML(typ="safe", pure=True)
-        yaml.version = (1, 2)
-        try:
-            return yaml.compose(StringIO(text))
-        except MarkedYAMLError as problem:
-            mark = problem.problem_mark or problem.context_mark
-            place = Position(mark.line + 1, mark.column + 1) if mark else None
-            said = (problem.problem or problem.context or "it cannot be read").strip()
-            raise _Refused(error("AF102", f"Not YAML: {said}.").at("", place)) from None
-        except (YAMLError, RecursionError, ValueError) as problem:
-            raise _Refused(error("AF102", f"Not YAML: {problem}.")) from None
-
     def value(self, node: YamlNode, path: tuple[str | int, ...], depth: int) -> JsonValue:
-        from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
-
-        place = pointer(*path)
-        self.positions.setdefault(place, _start(node))
+        self.positions.setdefault(pointer(*path), node.position)
         self._values += 1
         if self._values > MAX_VALUES:
-            self._refuse("AF103", f"More than {MAX_VALUES:,} values, aliases written out.", node)
+            message = f"More than {MAX_VALUES:,} values, aliases written out."
+            raise refuse("AF103", message, node.position)
         if depth > MAX_DEPTH:
-            self._refuse("AF104", f"Nested more than {MAX_DEPTH} deep.", node)
+            message = f"Nested more than {MAX_DEPTH} deep, aliases written out."
+            raise refuse("AF104", message, node.position)
         match node:
-            case MappingNode():
+            case YamlMapping():
                 return self._mapping(node, path, depth)
-            case SequenceNode():
-                return [self.value(n, (*path, i), depth + 1) for i, n in enumerate(node.value)]
-            case ScalarNode():
-                return self._scalar(node, place)
-            case _:
-                self._refuse("AF102", "Not YAML: an unknown node.", node)
+            case YamlSequence():
+                return [self.value(n, (*path, i), depth + 1) for i, n in enumerate(node.items)]
+            case YamlScalar():
+                return scalar_value(node)
+            case YamlAlias():
+                return self.value(node.target, path, depth)
 
-    def _mapping(self, node: YamlNode, path: tuple[str | int, ...], depth: int) -> JsonObject:
+    def _mapping(self, node: YamlMapping, path: tuple[str | int, ...], depth: int) -> JsonObject:
         result: JsonObject = {}
-        for key_node, value_node in node.value:
-            key = key_node.value if isinstance(key_node.value, str) else None
-            if key is None:
-                self._refuse("AF105", "A key must be a text.", key_node)
-            if key == "<<":
-                self._refuse("AF106", "Merge keys (`<<`) are not YAML 1.2.", key_node)
+        for key_node, value_node in node.entries:
+            key = key_text(key_node)
             place = pointer(*path, key)
             if key in result:
-                self.diagnostics.append(
-                    error("AF107", f"{key!r} stands twice in one mapping.", pointer=place).at(
-                        "", _start(key_node)
-                    )
-                )
+                message = f"{key!r} stands twice in one mapping."
+                told = error("AF107", message, pointer=place, hint="Keep one of them.")
+                self.diagnostics.append(told.at("", key_node.position))
                 continue
+            self.positions[place] = key_node.position
             result[key] = self.value(value_node, (*path, key), depth + 1)
-            self.positions[place] = _start(key_node)
         return result
 
-    def _scalar(self, node: YamlNode, place: str) -> JsonValue:
-        text: str = node.value
-        tag = str(node.tag or "")
-        try:
-            match tag.removeprefix(_CORE):
-                case "str":
-                    return text
-                case "null":
-                    return None
-                case "bool":
-                    return text.lower() == "true"
-                case "int":
-                    return int(text.replace("_", ""), 0 if text[:2].lower() in {"0x", "0o"} else 10)
-                case "float":
-                    return _float(text)
-                case _:
-                    return self._tagged(node, tag, text)
-        except ValueError:
-            return text
 
-    def _tagged(self, node: YamlNode, tag: str, text: str) -> JsonValue:
-        if tag in {f"{_CORE}timestamp", f"{_CORE}value"}:
-            return text
-        self._refuse("AF108", f"The tag {tag.removeprefix(_CORE)!r} is not allowed.", node)
+def key_text(node: YamlNode) -> str:
+    """A mapping's key.
 
-    def _refuse(self, code: str, message: str, node: YamlNode) -> NoReturn:
-        raise _Refused(error(code, message).at("", _start(node)))
+    Raises:
+        YamlRefused: it is no text, or the merge key of YAML 1.1.
+    """
+    scalar = node.target if isinstance(node, YamlAlias) else node
+    if not isinstance(scalar, YamlScalar):
+        raise refuse("AF105", "A key must be a text.", node.position, hint=QUOTE_EXPRESSION)
+    if scalar.text == "<<" and not scalar.style:
+        hint = "Write the fields out."
+        raise refuse("AF106", "Merge keys (`<<`) are not YAML 1.2.", node.position, hint=hint)
+    return _whole_characters(scalar)
 
 
-def _start(node: YamlNode) -> Position:
-    mark = node.start_mark
-    return Position(mark.line + 1, mark.column + 1)
+def _whole_characters(node: YamlScalar) -> str:
+    """Its text; JSON escapes a character past U+FFFF as two halves, which are put together."""
+    if node.text.isascii():
+        return node.text
+    try:
+        return node.text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        message = "The text has half a character (an escape from \\ud800 to \\udfff)."
+        raise refuse("AF117", message, node.position) from None
 
 
-def _float(text: str) -> float:
-    plain = text.replace("_", "").lower()
-    return float(plain.replace(".inf", "inf").replace(".nan", "nan"))
+def _is_tagged(value: JsonValue, tag: str) -> bool:
+    kinds = {"null": type(None), "bool": bool, "int": int, "float": (int, float)}
+    return isinstance(value, kinds[tag]) and (tag == "bool" or not isinstance(value, bool))
