@@ -73,7 +73,8 @@ def _handler(tracker: Tracker) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             shown = self.headers.get("authorization", "")
-            if not secrets.compare_digest(shown, f"Bearer {tracker.token}"):
+            wanted = f"Bearer {tracker.token}"
+            if not secrets.compare_digest(shown.encode(), wanted.encode()):
                 self._answer(401, {"error": "a bearer token is needed"})
                 return
             length = int(self.headers.get("content-length") or 0)

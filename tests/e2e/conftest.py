@@ -1,0 +1,107 @@
+"""One running project for the whole session: real database, Dagster, front door, tracker, models."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from agentflow_dagster.graph.check import plan_of
+from agentflow_dagster.nodes import all_kinds
+from agentflow_dagster.operations.components import Ports
+from agentflow_dagster.operations.deploy import apply_limits, deploy_files
+from agentflow_dagster.operations.platform import Platform, start_platform
+from agentflow_dagster.operations.project import Project
+from agentflow_dagster.operations.run import wait_for
+from agentflow_dagster.operations.scaffold import scaffold
+from agentflow_dagster.operations.token import project_token
+from agentflow_dagster.operations.tracker import Tracker
+from tests.conftest import new_database
+from tests.support.openai_server import OpenAIServer
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from agentflow_dagster.graph.plan import Plan
+    from agentflow_dagster.orchestration.record import RunRecord
+    from agentflow_dagster.spec.values import JsonObject
+
+TRACKER_TOKEN = 'tracker-token-Zx9+/="q\\uoted'
+
+
+@dataclass(frozen=True)
+class Running:
+    """A project that is up, and what its agents talk to."""
+
+    project: Project
+    platform: Platform
+    tracker: Tracker
+    models: OpenAIServer
+
+    def deploy(self, *names: str) -> list[Plan]:
+        """Deploys files of the project's `notebooks/` and has Dagster serve them."""
+        kinds = all_kinds()
+        files = [self.project.root / "notebooks" / name for name in names]
+        done = deploy_files(self.project, self.platform.stores.versions, kinds, files)
+        apply_limits(self.project)
+        self.platform.client.reload()
+        return [plan_of(d.deployment.version.document, kinds) for d in done]
+
+    def launch(self, plan: Plan, input_: JsonObject, **tags: str) -> str:
+        return self.platform.client.launch(plan.agent.name, input_, tags)
+
+    def finish(self, plan: Plan, run_id: str) -> RunRecord:
+        """Waits for a run's end."""
+        return wait_for(self.platform, plan, run_id, asked_at=0.0)
+
+    def run(self, plan: Plan, input_: JsonObject, **tags: str) -> RunRecord:
+        return self.finish(plan, self.launch(plan, input_, **tags))
+
+    def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        """Calls a webhook with the project's token."""
+        token = project_token(self.project)
+        return httpx.post(
+            f"{self.platform.gateway}/hooks{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {token}", **headers},
+        )
+
+    def run_of(self, plan: Plan, event_id: int) -> str:
+        """The id of the run that was started for an event, once there is one."""
+        tags = {"dagster/run_key": f"inbox-{event_id}", "agentflow/agent": plan.agent.name}
+        return str(wait_until(lambda: self.platform.client.runs(tags))[0]["runId"])
+
+
+@pytest.fixture(scope="session")
+def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
+    """The session's project; `support_triage` is deployed, answered by the offline model."""
+    root = tmp_path_factory.mktemp("project") / "support"
+    scaffold(root)
+    sample = root / "notebooks" / "support_triage.agent.yaml"
+    sample.write_text(sample.read_text().replace("gpt-4o-mini", "offline/extractive"))
+    with ExitStack() as stack:
+        url = next(database := new_database(postgres_url, template="template1"))
+        stack.callback(lambda: next(database, None))
+        tracker = stack.enter_context(Tracker(token=TRACKER_TOKEN))
+        models = stack.enter_context(OpenAIServer())
+        variables = {
+            **os.environ,
+            "AGENTFLOW_DATABASE_URL": url,
+            "TRACKER": tracker.url,
+            "TRACKER_TOKEN": tracker.token,
+            "OPENAI_BASE_URL": f"{models.url}/v1",
+            "OPENAI_API_KEY": "sk-loopback-0123456789abcdef",
+        }
+        project = Project(root, Path(root / ".agentflow"), "local", variables)
+        platform = stack.enter_context(
+            start_platform(project, Ports.free(), progress=lambda text: print(text))
+        )
+        found = Running(project, platform, tracker, models)
+        found.deploy("support_triage.agent.yaml")
+        yield found
