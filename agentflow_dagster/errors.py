@@ -46,11 +46,21 @@ class UsageError(AgentFlowError):
 
 
 class RunError(AgentFlowError):
-    """A step could not do its work. `retryable` says whether another attempt may succeed."""
+    """A step could not do its work.
 
-    def __init__(self, message: str, *, hint: str = "", retryable: bool = True) -> None:
+    Args:
+        message: What went wrong.
+        hint: What to do about it.
+        retryable: Whether another attempt may succeed.
+        traceback: Where in whose code it happened, for the one who has to mend it.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", retryable: bool = True, traceback: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.retryable = retryable
+        self.traceback = traceback
 
 
 class StepTimeout(RunError):
@@ -82,8 +92,7 @@ class CodeError(RunError):
     def __init__(
         self, message: str, *, traceback: str = "", stdout: str = "", retryable: bool = True
     ) -> None:
-        super().__init__(message, retryable=retryable)
-        self.traceback = traceback
+        super().__init__(message, retryable=retryable, traceback=traceback)
         self.stdout = stdout
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
@@ -111,8 +112,9 @@ async def run_attempt(
     except AgentFlowError as failure:
         raise RunError(redactor.text(str(failure))) from None
     except Exception as failure:
-        told = f"{type(failure).__name__}: {failure}"
-        raise RunError(redactor.text(f"{step.name!r} failed: {told}")) from None
+        told = redactor.text(f"{step.name!r} failed: {type(failure).__name__}: {failure}")
+        where = redactor.text("".join(traceback.format_exception(failure)))
+        raise RunError(told, traceback=where) from None
     elapsed = (time.perf_counter() - started) * 1000
     if result is not None:
         result = replace(
@@ -130,6 +132,7 @@ async def _attempt(
 ) -> NodeResult | None:
     scope = _scope(plan, attempt, services, secrets)
     node = step.node
+    _require_set(step, scope)
     if node.when is not None and templates.fill(node.when, scope) is not True:
         return None
     kind = services.kinds[node.kind]
@@ -173,6 +176,26 @@ def _scope(
     }
 
 
+def _require_set(step: PlanStep, scope: Mapping[str, Value]) -> None:
+    """Refuses to begin without a variable or secret that the step reads unguarded.
+
+    Raises:
+        RunError: it names the first that is not set.
+    """
+    texts = list(templates.find([dict(step.node.with_), step.node.when], ()))
+    for root, reads in templates.roots(texts).items():
+        known = scope.get(root)
+        if root not in {"env", "secret"} or not isinstance(known, dict):
+            continue
+        for read in reads:
+            if read.path and read.path[0] not in known and not any(r.tested for r in reads):
+                raise RunError(
+                    f"{root}.{read.path[0]}, which {step.name!r} reads, is not set.",
+                    hint=f"Set the environment variable {read.path[0]} where the agent runs.",
+                    retryable=False,
+                )
+
+
 def _secret_values(plan: Plan, services: Services) -> tuple[dict[str, str], Redactor]:
     found: dict[str, str] = {}
     for name in plan.agent.spec.secrets:
@@ -193,8 +216,8 @@ def _without_secrets(failure: RunError, redactor: Redactor) -> RunError:
     failure.message = redactor.text(failure.message)
     failure.hint = redactor.text(failure.hint)
     failure.args = (failure.message,)
+    failure.traceback = redactor.text(failure.traceback)
     if isinstance(failure, CodeError):
-        failure.traceback = redactor.text(failure.traceback)
         failure.stdout = redactor.text(failure.stdout)
     failure.__cause__ = failure.__context__ = None
     return failure

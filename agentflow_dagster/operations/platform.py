@@ -88,7 +88,11 @@ def start_platform(
     import httpx
 
     from agentflow_dagster.operations.deploy import apply_limits
-    from agentflow_dagster.operations.project import HOME_VARIABLE, SERVE_VARIABLE
+    from agentflow_dagster.operations.project import (
+        ENVIRONMENT_VARIABLE,
+        HOME_VARIABLE,
+        SERVE_VARIABLE,
+    )
     from agentflow_dagster.orchestration.client import DagsterClient, code_server_answers
     from agentflow_dagster.orchestration.instance import (
         DATABASE_VARIABLE,
@@ -108,6 +112,7 @@ def start_platform(
             **project.variables,
             DATABASE_VARIABLE: url,
             HOME_VARIABLE: str(project.home),
+            ENVIRONMENT_VARIABLE: project.environment,
             "DAGSTER_HOME": str(dagster_home),
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore",

@@ -131,9 +131,8 @@ def _failed(
 
 def _described(failure: RunError) -> dict[str, Any]:
     metadata: dict[str, Any] = {"error": type(failure).__name__}
-    if isinstance(failure, CodeError):
-        if failure.traceback:
-            metadata["traceback"] = MetadataValue.md(f"```\n{failure.traceback}\n```")
-        if failure.stdout:
-            metadata["stdout"] = MetadataValue.md(f"```\n{failure.stdout}\n```")
+    if failure.traceback:
+        metadata["traceback"] = MetadataValue.md(f"```\n{failure.traceback}\n```")
+    if isinstance(failure, CodeError) and failure.stdout:
+        metadata["stdout"] = MetadataValue.md(f"```\n{failure.stdout}\n```")
     return metadata

@@ -25,7 +25,8 @@ class NodeRecord:
     """One node of a run.
 
     Args:
-        status: SUCCESS, FAILURE, SKIPPED, IN_PROGRESS, WAITING or HANDLED_ERROR.
+        status: SUCCESS, FAILURE, SKIPPED, IN_PROGRESS, HANDLED_ERROR, or NOT_RUN (not reached, or
+            not yet).
         attempts: How often it was tried.
         latency_ms: Milliseconds from its first attempt to its end; 0 where it did not run.
         cost_usd: USD; None where a model's price is not known.
@@ -114,6 +115,8 @@ def read_record(
     told = client.run(run_id)
     stats = {s["stepKey"].rpartition(".")[2]: s for s in told["stepStats"]}
     failures = client.failures(run_id) if told["status"] == "FAILURE" else {}
+    if len(failures) > 1:
+        failures.pop("", None)  # The run failed because a step did, and that says why.
     stored = steps.all(run_id)
     nodes = tuple(
         _node(plan, step.name, stats.get(step.name), stored.get(step.name), failures)
@@ -132,7 +135,7 @@ def read_record(
         first_step_ms=_ms(since, min(starts)) if starts else None,
         latency_ms=_ms(since, told["endTime"]) if told["endTime"] else None,
         url=client.run_url(run_id),
-        error=failures.get("", "") if told["status"] == "FAILURE" else "",
+        error=failures.get("", ""),
     )
 
 
@@ -145,7 +148,7 @@ def _node(
 ) -> NodeRecord:
     facts: Mapping[str, JsonValue] = stored.facts if stored else {}
     key = f"{dagster_name(plan.agent.name)}.{name}"
-    status = str((stats or {}).get("status") or "WAITING")
+    status = str((stats or {}).get("status") or "NOT_RUN")
     error = failures.get(key, "")
     if stored is not None and stored.port == "error":
         status, error = "HANDLED_ERROR", str(cast("JsonObject", stored.value)["message"])
