@@ -30,7 +30,7 @@ class NotebookCell:
     """One code cell.
 
     Args:
-        index: Its place among all cells, from 0.
+        index: Its place among all cells, from 0; -1 where it is looked at alone.
         id: Its id in the file; "" in files older than format 4.5.
         role: What it is for.
         source: Its text, without the `%%node` line.
@@ -54,7 +54,7 @@ class NotebookCell:
     def title(self) -> str:
         """What diagnostics call it."""
         what = f"node {self.name!r}" if self.node else f"the {self.role} cell"
-        return f"{what} (cell {self.index + 1})"
+        return what if self.index < 0 else f"{what} (cell {self.index + 1})"
 
     @property
     def ships(self) -> bool:

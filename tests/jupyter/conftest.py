@@ -1,0 +1,78 @@
+"""A real kernel, as JupyterLab starts one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+
+@dataclass
+class Ran:
+    """What one cell gave back."""
+
+    status: str = ""
+    text: str = ""
+    shown: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    result: str = ""
+    error: str = ""
+    traceback: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The text of the one summary shown."""
+        (bundle,) = self.shown
+        return bundle["text/plain"]
+
+
+class Kernel:
+    """Runs cells in one kernel."""
+
+    def __init__(self, client: BlockingKernelClient) -> None:
+        self._client = client
+
+    def run(self, source: str) -> Ran:
+        ran = Ran()
+
+        def take(message: dict[str, Any]) -> None:
+            content = message["content"]
+            match message["msg_type"]:
+                case "stream":
+                    ran.text += content["text"]
+                case "display_data":
+                    ran.shown.append(content["data"])
+                case "execute_result":
+                    ran.result = content["data"]["text/plain"]
+                case "error":
+                    ran.error = f"{content['ename']}: {content['evalue']}"
+                    ran.traceback = "\n".join(content["traceback"])
+                case _:
+                    pass
+
+        reply = self._client.execute_interactive(source, output_hook=take, timeout=60)
+        ran.status = reply["content"]["status"]
+        return ran
+
+
+@pytest.fixture(scope="module")
+def shared_kernel() -> Generator[Kernel]:
+    manager, client = start_new_kernel(kernel_name="python3")
+    kernel = Kernel(client)
+    assert kernel.run("%colors NoColor").status == "ok"
+    yield kernel
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def kernel(shared_kernel: Kernel) -> Kernel:
+    """The module's kernel with an empty namespace and the extension loaded afresh."""
+    assert shared_kernel.run("%reset -f\n%reload_ext agentflow_dagster").error == ""
+    return shared_kernel
