@@ -8,11 +8,13 @@ built as messages: at run time expressions see plain JSON (`expressions.evaluate
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, struct_pb2, wrappers_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
+
+from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonSchema
@@ -91,7 +93,8 @@ class CelTypes:
         full = f"{_PACKAGE}.{name}"
         self._schemas[full] = schema
         message = self._file.message_type.add(name=name)
-        for number, (field, inner) in enumerate(_properties(schema).items(), start=1):
+        message.options.deprecated_legacy_json_field_conflicts = True  # foo_bar beside fooBar
+        for number, (field, inner) in enumerate(properties(schema).items(), start=1):
             self._add_field(message, field, number, inner)
         return full
 
@@ -104,6 +107,7 @@ class CelTypes:
     ) -> None:
         kind, nullable = simple_type(schema)
         field = message.field.add(name=name, number=number, label=_FIELD.LABEL_OPTIONAL)
+        field.json_name = f"f{number}"
         if kind in _SCALARS:
             scalar, wrapper, _ = _SCALARS[kind]
             field.type = _FIELD.TYPE_MESSAGE if nullable else scalar
@@ -133,16 +137,16 @@ class CelTypes:
 def simple_type(schema: JsonSchema) -> tuple[str, bool]:
     """The one JSON type that a schema allows beside null, or "" where it is not one; and null."""
     declared = schema.get("type")
-    names: list[str] = cast("list[str]", declared) if isinstance(declared, list) else []
+    names: set[str] = set(cast("list[str]", declared)) if isinstance(declared, list) else set()
     if isinstance(declared, str):
-        names = [declared]
-    if not names and (choices := _choices(schema)):
-        names = sorted({_JSON_TYPES.get(type(choice), "") for choice in choices})
-    others = [n for n in names if n != "null"]
-    return (others[0] if len(others) == 1 else ""), "null" in names
+        names = {declared}
+    if not names:
+        names = {_JSON_TYPES.get(type(choice), "") for choice in _choices(schema)}
+    others = names - {"null"}
+    return (others.pop() if len(others) == 1 else ""), "null" in names
 
 
-_JSON_TYPES = {
+_JSON_TYPES: dict[type, str] = {
     str: "string",
     bool: "boolean",
     int: "integer",
@@ -158,17 +162,20 @@ def _choices(schema: JsonSchema) -> list[object]:
         return [schema["const"]]
     if isinstance(schema.get("enum"), list):
         return cast("list[object]", schema["enum"])
-    options = cast("list[dict[str, Any]]", schema.get("anyOf") or schema.get("oneOf") or [])
-    return [o["const"] for o in options] if all("const" in o for o in options) else []
-
-
-def _properties(schema: JsonSchema) -> dict[str, JsonSchema]:
-    return cast("dict[str, JsonSchema]", schema.get("properties") or {})
+    options = cast("list[object]", schema.get("anyOf") or schema.get("oneOf") or [])
+    named = [cast("JsonSchema", o) for o in options if isinstance(o, dict) and "const" in o]
+    return [o["const"] for o in named] if len(named) == len(options) else []
 
 
 def _has_message(schema: JsonSchema) -> bool:
-    """Whether its fields are named, each by an identifier, so that a message can have them."""
-    return "properties" in schema and all(_IDENTIFIER.fullmatch(n) for n in _properties(schema))
+    """Whether its fields are all named, each by an identifier, so that a message can have them."""
+    extra = schema.get("additionalProperties")
+    closed = extra is None or extra is False
+    return (
+        closed
+        and isinstance(schema.get("properties"), dict)
+        and all(_IDENTIFIER.fullmatch(name) for name in properties(schema))
+    )
 
 
 def _items(schema: JsonSchema) -> JsonSchema:

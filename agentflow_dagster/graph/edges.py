@@ -1,4 +1,4 @@
-"""The edges of an agent: written (`after`, `onError`), named by a kind's config, or implied by reads."""
+"""The edges of an agent: written (`after`, `onError`), named by a kind's config, or implied."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agentflow_dagster.graph.topology import Edge, Role
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, nearest, pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from agentflow_dagster.graph.cel_syntax import Read
     from agentflow_dagster.spec.document import Agent, Node
@@ -40,6 +40,28 @@ def draw(
             else:
                 problems.append(found)
     return edges, problems
+
+
+def port_read(reads: Sequence[Read], ports: tuple[str, ...]) -> str | None:
+    """The port whose value is read: `error` where nothing else is; None where there is none."""
+    if "error" in ports and all(read.path[:1] == ("error",) for read in reads):
+        return "error"
+    return "result" if "result" in ports else None
+
+
+def is_guarded(reads: Sequence[Read]) -> bool:
+    """Whether the reads bear that the node did not run: `has(node.output)` stands among them."""
+    return any(read.tested and len(read.path) == 1 for read in reads)
+
+
+def no_value(source: str, place: str) -> Diagnostic:
+    """The problem of reading a node that only chooses a way."""
+    return error(
+        "AF307",
+        f"{source!r} puts out no value: it only chooses a way.",
+        pointer=place,
+        hint="Read a node that has an output, or name this one's port under `after`.",
+    )
 
 
 def _after(
@@ -77,15 +99,12 @@ def _port_hint(source: str, port: str, ports: tuple[str, ...]) -> str:
 def _named_by_kind(
     name: str, node: Node, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Edge | Diagnostic]:
+    place = pointer("spec", "nodes", name, "with")
     for source in kinds[node.kind].reads(node.with_):
         if source not in ports:
-            yield _no_node(source, ports, pointer("spec", "nodes", name, "with"))
+            yield _no_node(source, ports, place)
         elif "result" not in ports[source]:
-            yield error(
-                "AF307",
-                f"{source!r} puts out no value: it only chooses a way.",
-                pointer=pointer("spec", "nodes", name, "with"),
-            )
+            yield no_value(source, place)
         else:
             yield Edge(source, "result", name, _joined(node))
 
@@ -95,9 +114,7 @@ def _on_error(name: str, node: Node, agent: Agent) -> Iterator[Edge | Diagnostic
         return
     target = node.on_error.to
     if target not in agent.spec.nodes:
-        yield _no_node(
-            target, agent.spec.nodes, pointer("spec", "nodes", name, "onError", "to")
-        )
+        yield _no_node(target, agent.spec.nodes, pointer("spec", "nodes", name, "onError", "to"))
     else:
         yield Edge(name, "error", target, _joined(agent.spec.nodes[target]))
 
@@ -105,33 +122,19 @@ def _on_error(name: str, node: Node, agent: Agent) -> Iterator[Edge | Diagnostic
 def _implied(
     name: str, node: Node, ports: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Edge | Diagnostic]:
-    texts = list(templates.find(node.with_, ("spec", "nodes", name, "with")))
-    if node.when is not None:
-        texts.append(templates.TemplateText(("spec", "nodes", name, "when"), node.when))
-    for text in texts:
+    for text in templates.of_node(name, node):
         for root, reads in templates.roots([text]).items():
             if root not in ports:
                 continue
             if root == name:
-                yield error("AF308", f"{name!r} reads its own output.", pointer=pointer(*text.path))
-            elif port := _port_read(reads, ports[root]):
-                yield Edge(root, port, name, _role(reads))
+                message = f"{name!r} reads its own output."
+                hint = "Read a node that runs before it."
+                yield error("AF308", message, pointer=pointer(*text.path), hint=hint)
+            elif port := port_read(reads, ports[root]):
+                role: Role = "optional" if is_guarded(reads) else "required"
+                yield Edge(root, port, name, role)
             else:
-                yield error(
-                    "AF307",
-                    f"{root!r} puts out no value: it only chooses a way.",
-                    pointer=pointer(*text.path),
-                )
-
-
-def _port_read(reads: list[Read], ports: tuple[str, ...]) -> str | None:
-    if all(read.path[:1] == ("error",) for read in reads) and "error" in ports:
-        return "error"
-    return "result" if "result" in ports else None
-
-
-def _role(reads: list[Read]) -> Role:
-    return "optional" if any(read.tested for read in reads) else "required"
+                yield no_value(root, pointer(*text.path))
 
 
 def _joined(node: Node) -> Role:
@@ -139,6 +142,4 @@ def _joined(node: Node) -> Role:
 
 
 def _no_node(name: str, known: Mapping[str, object], place: str) -> Diagnostic:
-    return error(
-        "AF304", f"There is no node {name!r}.", pointer=place, hint=nearest(name, known)
-    )
+    return error("AF304", f"There is no node {name!r}.", pointer=place, hint=nearest(name, known))

@@ -2,7 +2,8 @@
 
 The library is cel-expr-python, the CEL project's own wrapper (docs/decisions/0002-cel-library.md).
 Checking and evaluating use two environments: the checker's has message types made from the JSON
-Schemas, the evaluator's has none, so values stay as they are.
+Schemas, the evaluator's has none, so values stay as they are. The library bounds an expression: it
+may nest 32 deep, and go through 10,000 items in all.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.errors import RunError
-from agentflow_dagster.graph import cel_syntax
-from agentflow_dagster.spec.diagnostics import nearest
-from agentflow_dagster.spec.values import Part
+from agentflow_dagster.graph import cel_syntax, cel_values
+from agentflow_dagster.graph.cel_messages import USE_CODE, Fault, fault, runtime_message
+from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,17 +27,21 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonSchema, Value
 
 RESERVED = frozenset(
-    "as break const continue else false for function if import in let loop null package namespace "
-    "return true var void while bool bytes double dyn duration int list map null_type string "
-    "timestamp type uint math".split()
+    {
+        *("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import"),
+        *("in", "let", "loop", "null", "package", "namespace", "return", "true", "var", "void"),
+        *("while", "bool", "bytes", "double", "dyn", "duration", "int", "list", "map"),
+        *("null_type", "string", "timestamp", "type", "uint", "math"),
+    }
 )
 """Words that CEL keeps, and its names of types: no node may be named so."""
 
 MAX_LENGTH = 10_000
-_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
-_UNKNOWN_FIELD = re.compile(r"undefined field '(.+)' not found in struct '(.+)'")
-_UNDECLARED = re.compile(r"undeclared reference to '([^']+)'")
-_NO_OVERLOAD = re.compile(r"found no matching overload for '(.+)' applied to '(.+)'")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_SET = {
+    "env": "Set the environment variable where the agent runs.",
+    "secret": "Set the secret where the agent runs.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +59,6 @@ class Checked:
     syntax: cel_syntax.Syntax
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with an expression: code AF201 (syntax), AF202 (name), AF203 (field),
-    AF204 (type) or AF205 (bounds), and the 0-based character where it stands."""
-
-    code: str
-    message: str
-    hint: str
-    offset: int
-
-
 def check(source: str, scope: Mapping[str, JsonSchema]) -> Checked | Fault:
     """Parses and type-checks an expression.
 
@@ -75,22 +69,22 @@ def check(source: str, scope: Mapping[str, JsonSchema]) -> Checked | Fault:
     if not source:
         return Fault("AF201", "There is nothing between '{{' and '}}'.", "", 0)
     if len(source) > MAX_LENGTH:
-        return Fault("AF205", f"The expression has {len(source):,} characters.", _USE_CODE, 0)
+        return Fault("AF205", f"The expression has {len(source):,} characters.", USE_CODE, 0)
     from cel_expr_python import cel
 
     from agentflow_dagster.graph.cel_types import CelTypes
 
     types = CelTypes()
-    mentioned = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", source))
+    mentioned = set(_WORD.findall(source))
     variables = {n: types.declare(s) for n, s in scope.items() if n in mentioned}
     environment = cel.NewEnv(types.pool(), variables=variables, extensions=_extensions())
     try:
         compiled = environment.compile(source)
     except RuntimeError as problem:
-        return _fault(str(problem), source, scope, types)
+        return fault(str(problem), source, scope, types)
     syntax = cel_syntax.parse(compiled.serialize())
     if syntax.nested_loops > 1:
-        return Fault("AF205", "A comprehension stands inside another.", _USE_CODE, 0)
+        return Fault("AF205", "A comprehension stands inside another.", USE_CODE, 0)
     return Checked(source, _result_schema(syntax, compiled, scope, types), syntax)
 
 
@@ -108,7 +102,7 @@ def reads(source: str) -> tuple[cel_syntax.Read, ...]:
 def evaluate(source: str, values: Mapping[str, Value]) -> Value:
     """Evaluates a checked expression.
 
-    A plain reference hands over its value as it is, tables included.
+    Tables and bytes are handed over as they are; an expression sees their summaries only.
 
     Raises:
         RunError: it reads something that is not there, or its types do not fit the values.
@@ -116,26 +110,27 @@ def evaluate(source: str, values: Mapping[str, Value]) -> Value:
     compiled, reference = _compiled(source)
     if reference is not None:
         return _follow(source, reference, values)
-    result = compiled.eval(data=_without_parts(values, source))
+    mentioned = set(_WORD.findall(source))
+    shown = cel_values.Shown({n: v for n, v in values.items() if n in mentioned})
+    try:
+        result = compiled.eval(data=shown.data)
+    except RuntimeError as problem:
+        raise _failed(source, str(problem)) from None
     if result.type().name() == "ERROR":
-        said = str(result.plain_value()).partition(": ")[2] or "it could not be evaluated"
-        raise RunError(f"{{{{{source}}}}}: {said.strip()}.", retryable=False)
-    return cast("Value", result.plain_value())
-
-
-_USE_CODE = "Move the work into a code.python node."
+        raise _failed(source, str(result.plain_value()).partition(": ")[2])
+    return shown.value_of(result.plain_value())
 
 
 def schema_at(schema: JsonSchema, path: tuple[str, ...]) -> JsonSchema | None:
     """The schema of a field inside another; None where the schema has no such field."""
     for name in path:
-        properties = cast("dict[str, JsonSchema]", schema.get("properties") or {})
-        if name in properties:
-            schema = properties[name]
-        elif properties and schema.get("additionalProperties") is not True:
+        named = properties(schema)
+        extra = schema.get("additionalProperties")
+        if name in named:
+            schema = named[name]
+        elif named and extra in (None, False):
             return None
         else:
-            extra = schema.get("additionalProperties")
             schema = cast("JsonSchema", extra) if isinstance(extra, dict) else {}
     return schema
 
@@ -153,44 +148,12 @@ def _result_schema(
     return types.schema_of_type(compiled.return_type())
 
 
-def _fault(
-    problem: str, source: str, scope: Mapping[str, JsonSchema], types: CelTypes
-) -> Fault:
-    match = _ERROR.search(problem)
-    if match is None:
-        return Fault("AF201", problem.strip(), "", 0)
-    line, column, said = int(match[1]), int(match[2]), match[3].strip()
-    offset = sum(len(row) + 1 for row in source.split("\n")[: line - 1]) + column - 1
-    if found := _UNKNOWN_FIELD.match(said):
-        schema = types.schema_of(found[2]) or {}
-        known = cast("dict[str, object]", schema.get("properties") or {})
-        return Fault("AF203", f"There is no field {found[1]!r} here.", nearest(found[1], known), offset)
-    if found := _UNDECLARED.match(said):
-        name = found[1].partition(".")[0]
-        return Fault("AF202", f"Nothing here is called {name!r}.", nearest(name, scope), offset)
-    if found := _NO_OVERLOAD.match(said):
-        return _type_fault(found[1], found[2], offset)
-    if said.startswith("reserved identifier"):
-        return Fault("AF201", f"{said.partition(': ')[2]!r} is a reserved word.", "", offset)
-    return Fault("AF201", f"{said}.", "", offset)
-
-
-def _type_fault(operator: str, types: str, offset: int) -> Fault:
-    shown = operator.strip("_").replace("_", " ") or operator
-    hint = ""
-    if "double" in types and "int" in types:
-        hint = "Write whole numbers as 1.0 beside a number, or convert with double()."
-    elif "string" in types:
-        hint = "Convert with string()."
-    return Fault("AF204", f"'{shown}' does not apply to {types}.", hint, offset)
-
-
 @lru_cache(maxsize=4096)
 def _compiled(source: str) -> tuple[cel.Expression, cel_syntax.Read | None]:
     try:
         compiled = _evaluator().compile(source, disable_check=True)
     except RuntimeError as problem:
-        raise RunError(f"{{{{{source}}}}} is not an expression: {problem}", retryable=False) from None
+        raise _failed(source, str(problem)) from None
     return compiled, cel_syntax.parse(compiled.serialize()).reference
 
 
@@ -211,24 +174,12 @@ def _follow(source: str, reference: cel_syntax.Read, values: Mapping[str, Value]
     value: Value = dict(values)
     for name in (reference.root, *reference.path):
         if not isinstance(value, dict) or name not in value:
-            raise RunError(f"{{{{{source}}}}}: there is no {name!r}.", retryable=False)
+            hint = _NOT_SET.get(reference.root, "")
+            raise _failed(source, f"there is no {name!r}", hint=hint)
         value = value[name]
     return value
 
 
-def _without_parts(values: Mapping[str, Value], source: str) -> dict[str, Any]:
-    """Tables and bytes as their summaries: an expression may test them, not read them."""
-
-    def walk(value: Value) -> Any:
-        match value:
-            case Part():
-                return dict(value.summary)
-            case dict():
-                return {k: walk(v) for k, v in value.items()}
-            case list():
-                return [walk(v) for v in value]
-            case _:
-                return value
-
-    mentioned = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", source))
-    return {name: walk(value) for name, value in values.items() if name in mentioned}
+def _failed(source: str, said: str, *, hint: str = "") -> RunError:
+    message, told = runtime_message(said or "it could not be evaluated")
+    return RunError(f"{{{{{source}}}}}: {message}", hint=hint or told, retryable=False)

@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
+from agentflow_dagster.graph.cel_types import simple_type
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, pointer
+from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agentflow_dagster.spec.document import Agent
-    from agentflow_dagster.spec.values import JsonObject, JsonSchema, JsonValue
+    from agentflow_dagster.spec.values import JsonObject, JsonSchema, JsonValue, Value
+
+_INPUTS = ("spec", "inputs")
+_EXAMPLES = frozenset({"const", "default", "enum", "examples"})
+"""Keywords that hold values, not schemas."""
 
 
 def check_inputs(agent: Agent) -> Iterator[Diagnostic]:
     """Whether `inputs` is a JSON Schema of an object, and its defaults meet it."""
-    from jsonschema import Draft202012Validator, SchemaError
-
     schema = cast("JsonSchema", agent.spec.inputs)
-    place = ("spec", "inputs")
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as problem:
-        yield error(
-            "AF114",
-            f"Not a JSON Schema: {problem.message}.",
-            pointer=pointer(*place, *(p for p in problem.absolute_path)),
-        )
+    if unsound := _unsound(schema):
+        yield unsound
         return
     if schema.get("type", "object") != "object":
-        yield error("AF115", "`inputs` must describe an object.", pointer=pointer(*place, "type"))
+        message = "`inputs` must describe an object."
+        hint = "Write `type: object`, and the fields under `properties`."
+        yield error("AF115", message, pointer=pointer(*_INPUTS, "type"), hint=hint)
         return
-    for name, inner in cast("dict[str, JsonSchema]", schema.get("properties") or {}).items():
-        if isinstance(cast("object", inner), dict) and "default" in inner:
-            for problem in Draft202012Validator(inner).iter_errors(inner["default"]):
-                yield error(
-                    "AF116",
-                    f"The default of {name!r} does not meet its own schema: {problem.message}.",
-                    pointer=pointer(*place, "properties", name, "default"),
-                )
+    for name, inner in properties(schema).items():
+        if "default" in inner and (said := mismatch(schema, name, inner["default"])):
+            yield error(
+                "AF116",
+                f"The default of {name!r} does not meet its own schema: {said}.",
+                pointer=pointer(*_INPUTS, "properties", name, "default"),
+                hint="Change the default, or the schema.",
+            )
+
+
+def mismatch(schema: JsonSchema, name: str, value: JsonValue) -> str:
+    """Why a value cannot be the input `name`; "" where it can."""
+    inner = properties(schema).get(name, {})
+    problems = _problems(schema, value, part=inner)
+    return problems[0] if problems else ""
 
 
 def complete_input(schema: JsonSchema, given: JsonObject) -> JsonObject:
@@ -47,33 +55,112 @@ def complete_input(schema: JsonSchema, given: JsonObject) -> JsonObject:
     Raises:
         UsageError: it does not meet the schema; every problem is named.
     """
-    from jsonschema import Draft202012Validator
-
-    properties = cast("dict[str, JsonSchema]", schema.get("properties") or {})
-    filled: JsonObject = {n: p["default"] for n, p in properties.items() if "default" in p} | given
-    problems = [
-        f"{'.'.join(str(p) for p in e.absolute_path) or 'input'}: {e.message}"
-        for e in Draft202012Validator(schema).iter_errors(filled)
-    ]
-    if unknown := [name for name in given if properties and name not in properties]:
-        if schema.get("additionalProperties") in (None, False):
-            problems.append(f"unknown: {', '.join(unknown)} (known: {', '.join(properties)})")
+    known = properties(schema)
+    filled: JsonObject = {n: p["default"] for n, p in known.items() if "default" in p} | given
+    problems = _problems(schema, filled)
+    others_allowed = (
+        schema.get("additionalProperties") not in (None, False) or "patternProperties" in schema
+    )
+    unknown = [name for name in given if known and name not in known]
+    if unknown and not others_allowed:
+        problems.append(f"unknown: {', '.join(unknown)} (known: {', '.join(known)})")
     if problems:
         raise UsageError(f"The input does not meet the agent's schema: {'; '.join(problems)}.")
-    return cast("JsonObject", conform(filled, schema))
+    return cast("JsonObject", conform(cast("Value", filled), schema))
 
 
-def conform(value: JsonValue, schema: JsonSchema) -> JsonValue:
+def conform(value: Value, schema: JsonSchema) -> Value:
     """Whole numbers as doubles where the schema says `number`, so that CEL's types hold."""
     match value:
-        case int() if schema.get("type") == "number" and not isinstance(value, bool):
+        case bool():
+            return value
+        case int() if simple_type(schema)[0] == "number" and abs(value) < 1 << 1023:
             return float(value)
         case dict():
-            properties = cast("dict[str, JsonSchema]", schema.get("properties") or {})
-            return {k: conform(v, properties.get(k, {})) for k, v in value.items()}
+            known = properties(schema)
+            extra = schema.get("additionalProperties")
+            other = cast("JsonSchema", extra) if isinstance(extra, dict) else {}
+            return {k: conform(v, known.get(k, other)) for k, v in value.items()}
         case list():
             items = schema.get("items")
             inner = cast("JsonSchema", items) if isinstance(items, dict) else {}
             return [conform(v, inner) for v in value]
         case _:
             return value
+
+
+def _unsound(schema: JsonSchema) -> Diagnostic | None:
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(
+            schema, format_checker=Draft202012Validator.FORMAT_CHECKER
+        )
+    except SchemaError as problem:
+        place = pointer(*_INPUTS, *problem.absolute_path)
+        hint = "The types are string, number, integer, boolean, object, array and null."
+        hint = hint if problem.absolute_path and problem.absolute_path[-1] == "type" else ""
+        return error(
+            "AF114", f"Not a JSON Schema: {_short(problem.message)}.", pointer=place, hint=hint
+        )
+    for reference, path in _references(schema, ()):
+        if not _is_found(schema, reference):
+            message = f"Not a JSON Schema: {reference!r} refers to nothing in it."
+            hint = "Refer to a part of this schema: #/$defs/name."
+            return error("AF114", message, pointer=pointer(*_INPUTS, *path), hint=hint)
+    return None
+
+
+def _references(
+    node: JsonValue, path: tuple[str | int, ...]
+) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    match node:
+        case dict():
+            for key, inner in node.items():
+                if key in {"$ref", "$dynamicRef"} and isinstance(inner, str):
+                    yield inner, (*path, key)
+                elif key not in _EXAMPLES:
+                    yield from _references(inner, (*path, key))
+        case list():
+            for index, inner in enumerate(node):
+                yield from _references(inner, (*path, index))
+        case _:
+            return
+
+
+def _is_found(schema: JsonSchema, reference: str) -> bool:
+    from jsonschema_specifications import REGISTRY
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    resolver = REGISTRY.resolver_with_root(DRAFT202012.create_resource(schema))
+    try:
+        resolver.lookup(reference)
+    except (Unresolvable, ValueError):
+        return False
+    return True
+
+
+def _problems(schema: JsonSchema, value: JsonValue, *, part: JsonSchema | None = None) -> list[str]:
+    """What is wrong with a value; `part` is the part of the schema that speaks of it."""
+    from jsonschema import Draft202012Validator
+    from jsonschema_specifications import REGISTRY
+    from referencing.exceptions import Unresolvable
+
+    # With a registry of its own, it fetches nothing from the addresses that a schema names.
+    validator = Draft202012Validator(schema, registry=REGISTRY)
+    try:
+        found = validator.descend(  # pyright: ignore[reportUnknownMemberType]
+            value, schema if part is None else part
+        )
+        errors = list(found)
+    except (Unresolvable, RecursionError, re.error, OverflowError) as problem:
+        return [f"its schema cannot be applied ({type(problem).__name__})"]
+    return [
+        f"{'.'.join(str(p) for p in e.absolute_path) or 'input'}: {_short(e.message)}"
+        for e in errors
+    ]
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= 300 else message[:299] + "…"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.graph.topology import Topology, nearest_ancestors
-from agentflow_dagster.spec.canonical import canonical_json
+from agentflow_dagster.spec.canonical import canonical_json, ordered
 from agentflow_dagster.spec.document import LLM, Agent, Node, Retry
 from agentflow_dagster.spec.units import seconds
 
@@ -122,9 +122,8 @@ def code_versions(agent: Agent, topology: Topology, kinds: Catalogue) -> dict[st
 
 def _meaning(agent: Agent, node: Node, kinds: Catalogue) -> JsonObject:
     """What of a node decides its output: not how often it is tried, nor how it is described."""
-    told: JsonObject = node.model_dump(
-        mode="json", by_alias=True, include={"kind", "with_", "when", "join"}
-    )
+    told: JsonObject = node.model_dump(mode="json", include={"kind", "when", "join"})
+    told["with"] = ordered(dict(node.with_))
     uses = kinds[node.kind].uses
     if "llm" in uses:
         told["llm"] = effective_llm(agent, node).model_dump(mode="json", by_alias=True)
@@ -135,7 +134,7 @@ def _meaning(agent: Agent, node: Node, kinds: Catalogue) -> JsonObject:
 
 def effective_llm(agent: Agent, node: Node) -> LLM:
     """The node's model settings, each missing one taken from the agent's defaults."""
-    base = agent.spec.defaults.llm or LLM()  # pyright: ignore[reportCallIssue]
+    base = agent.spec.defaults.llm or LLM()
     own = node.llm.model_dump(exclude_none=True) if node.llm else {}
     return base.model_copy(update=own)
 

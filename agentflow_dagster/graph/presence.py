@@ -36,14 +36,19 @@ class Choices:
 class Presence:
     """Answers when nodes run; None for an agent with too many choices to enumerate."""
 
-    def __init__(self, ran: Mapping[str, int], took: Mapping[tuple[str, str], int]) -> None:
-        self._ran = ran
+    def __init__(
+        self, everywhere: int, due: Mapping[str, int], took: Mapping[tuple[str, str], int]
+    ) -> None:
+        self._everywhere = everywhere
+        self._due = due
         self._took = took
 
     def may_lack(self, node: str, port: str, *, when: str | None = None) -> bool:
-        """Whether `node` may not leave by `port` in a run in which `when` runs (or in any run)."""
-        everywhere = self._ran[""]
-        where = everywhere if when is None else self._ran[when]
+        """Whether `node` may not leave by `port` in a run in which `when` is due (or in any run).
+
+        A node is due once control reaches it: what it merely reads is left aside.
+        """
+        where = self._everywhere if when is None else self._due[when]
         return bool(where & ~self._took.get((node, port), 0))
 
 
@@ -54,39 +59,44 @@ def presence(topology: Topology, choices: Mapping[str, Choices]) -> Presence | N
     if total > MAX_COMBINATIONS:
         return None
     everywhere = (1 << total) - 1
-    ran = {"": everywhere}
+    due: dict[str, int] = {}
     took: dict[tuple[str, str], int] = {}
     stride = 1
     for node in topology.order:
-        reached = _reached(topology, node, took, everywhere)
+        required, any_of = _reached(topology, node, took, everywhere)
+        due[node] = required if any_of is None else any_of
+        reached = required if any_of is None else required & any_of
         options = _option_masks(sizes[node], stride, total)
         stride *= sizes[node]
+        # Where a `when` may skip the node, the last option is no port.
         for port, mask in zip(choices[node].ports, options, strict=False):
             took[node, port] = reached & mask
-        skipped = options[-1] if choices[node].skippable else 0
-        ran[node] = reached & ~skipped
-    return Presence(ran, took)
+    return Presence(everywhere, due, took)
 
 
 def _reached(
     topology: Topology, node: str, took: Mapping[tuple[str, str], int], everywhere: int
-) -> int:
-    reached, any_of, has_any = everywhere, 0, False
+) -> tuple[int, int | None]:
+    """Where all required edges are there; and where any of its `any` edges is, if it has some."""
+    required, any_of = everywhere, None
     for edge in topology.into(node):
         present = took.get((edge.source, edge.port), 0)
         if edge.role == "required":
-            reached &= present
+            required &= present
         elif edge.role == "any":
-            any_of, has_any = any_of | present, True
-    return reached & any_of if has_any else reached
+            any_of = (any_of or 0) | present
+    return required, any_of
 
 
 def _option_masks(size: int, stride: int, total: int) -> Sequence[int]:
     """For each value of one choice, the combinations in which it falls that way."""
     block = (1 << stride) - 1
-    period = stride * size
+    everywhere = (1 << total) - 1
     masks: list[int] = []
     for value in range(size):
-        one = block << (value * stride)
-        masks.append(sum(one << start for start in range(0, total, period)))
+        mask, width = block << (value * stride), stride * size
+        while width < total:
+            mask |= mask << width
+            width *= 2
+        masks.append(mask & everywhere)
     return masks

@@ -1,21 +1,22 @@
-"""Every text with expressions in a piece of a document, and how such texts are checked and filled."""
+"""The texts with expressions in a piece of a document: how they are found, checked and filled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.graph import expressions
+from agentflow_dagster.graph.cel_messages import Fault
 from agentflow_dagster.graph.cel_types import simple_type
 from agentflow_dagster.spec import template
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from agentflow_dagster.graph.cel_syntax import Read
+    from agentflow_dagster.spec.document import Node
     from agentflow_dagster.spec.values import JsonSchema, JsonValue, Value
 
 Path = tuple[str | int, ...]
@@ -44,7 +45,15 @@ def find(value: JsonValue, path: Path) -> Iterator[TemplateText]:
             return
 
 
-def roots(texts: list[TemplateText]) -> dict[str, list[Read]]:
+def of_node(name: str, node: Node) -> Iterator[TemplateText]:
+    """Every text of a node that has something to evaluate: in its config and its `when`."""
+    path = ("spec", "nodes", name)
+    yield from find(node.with_, (*path, "with"))
+    if node.when is not None:
+        yield from find(node.when, (*path, "when"))
+
+
+def roots(texts: Iterable[TemplateText]) -> dict[str, list[Read]]:
     """What the expressions read, by root name; texts that do not parse read nothing."""
     found: dict[str, list[Read]] = {}
     for text in texts:
@@ -69,13 +78,23 @@ def check_text(
     result: JsonSchema = {"type": "string"}
     for piece in parsed.expressions:
         checked = expressions.check(piece.source, scope)
-        if isinstance(checked, expressions.Fault):
+        if isinstance(checked, Fault):
             column = piece.offset + checked.offset + 1
             message = f"{checked.message} In {_shown(text.text)} at character {column}."
             problems.append(error(checked.code, message, pointer=place, hint=checked.hint))
         elif piece is parsed.single:
             result = checked.schema
     return ({} if problems else result), problems
+
+
+def check_fit(path: Path, found: JsonSchema, wanted: JsonSchema) -> Iterator[Diagnostic]:
+    """Whether a value of one schema can stand where another is wanted, as far as types tell."""
+    have, _ = simple_type(found)
+    want, _ = simple_type(wanted)
+    if have and want and have != want and (have, want) != ("integer", "number"):
+        message = f"`{path[-1]}` takes {_article(want)}, and this gives {_article(have)}."
+        hint = _CONVERSIONS.get(want, "")
+        yield error("AF206", message, pointer=pointer(*path), hint=hint)
 
 
 def fill(value: JsonValue, scope: Mapping[str, Value]) -> Value:
@@ -95,13 +114,12 @@ def fill(value: JsonValue, scope: Mapping[str, Value]) -> Value:
             return value
 
 
-def misfit(found: JsonSchema, wanted: JsonSchema) -> str:
-    """Why a value of one schema cannot stand where another is wanted; "" as far as types tell."""
-    have, _ = simple_type(found)
-    want, _ = simple_type(wanted)
-    if not have or not want or have == want or (have, want) == ("integer", "number"):
-        return ""
-    return f"takes a {want}, and this gives a {have}"
+_CONVERSIONS = {
+    "string": "Convert it with string(…), or put text around it.",
+    "number": "Convert it with double(…).",
+    "integer": "Convert it with int(…).",
+    "boolean": "Compare it with something: … == 'yes'.",
+}
 
 
 def _fill_text(text: str, scope: Mapping[str, Value]) -> Value:
@@ -126,6 +144,10 @@ def _as_text(value: Value) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     return json.dumps(split(value)[0], ensure_ascii=False)
+
+
+def _article(name: str) -> str:
+    return f"an {name}" if name[0] in "aio" else f"a {name}"
 
 
 def _shown(text: str) -> str:

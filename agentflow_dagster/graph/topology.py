@@ -69,9 +69,7 @@ def sort(nodes: Iterable[str], edges: Iterable[Edge]) -> Topology | tuple[str, .
     return Topology(tuple(order), kept)
 
 
-def nearest_ancestors(
-    topology: Topology, wanted: Mapping[str, bool]
-) -> dict[str, tuple[str, ...]]:
+def nearest_ancestors(topology: Topology, wanted: Mapping[str, bool]) -> dict[str, tuple[str, ...]]:
     """For every node, its nearest ancestors for which `wanted` is true, through the others."""
     found: dict[str, dict[str, None]] = {}
     for node in topology.order:

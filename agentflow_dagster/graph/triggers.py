@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
-from agentflow_dagster.graph import templates
+from agentflow_dagster.graph import inputs, templates
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, nearest, pointer
+from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agentflow_dagster.spec.document import Agent, Schedule, Trigger
-    from agentflow_dagster.spec.values import JsonSchema
+    from agentflow_dagster.spec.values import JsonSchema, JsonValue
 
 _TEXTS: JsonSchema = {"type": "object", "additionalProperties": {"type": "string"}}
 EVENT_SCHEMAS: dict[str, JsonSchema] = {
@@ -45,21 +47,25 @@ def check_triggers(agent: Agent) -> Iterator[Diagnostic]:
                     "AF403",
                     f"{key[0]} {key[1]} already starts {paths[key]!r}.",
                     pointer=pointer(*path, "webhook", "path"),
+                    hint="Give one of them another path.",
                 )
             paths.setdefault(key, name)
         yield from _check_input(agent, trigger, path)
 
 
 def _check_schedule(schedule: Schedule, path: tuple[str, ...]) -> Iterator[Diagnostic]:
-    from croniter import croniter
+    from croniter import CroniterBadDateError, croniter
 
+    place = pointer(*path, "schedule", "cron")
     if len(schedule.cron.split()) != 5 or not croniter.is_valid(schedule.cron):
-        yield error(
-            "AF401",
-            f"{schedule.cron!r} is not a cron line.",
-            pointer=pointer(*path, "schedule", "cron"),
-            hint='Five fields: minute hour day month weekday, as in "0 9 * * 1-5".',
-        )
+        hint = 'Five fields: minute hour day month weekday, as in "0 9 * * 1-5".'
+        yield error("AF401", f"{schedule.cron!r} is not a cron line.", pointer=place, hint=hint)
+    else:
+        try:
+            croniter(schedule.cron).get_next()
+        except CroniterBadDateError:
+            hint = "Name a day that its month has."
+            yield error("AF401", f"{schedule.cron!r} never comes.", pointer=place, hint=hint)
     try:
         ZoneInfo(schedule.timezone)
     except (KeyError, ValueError, OSError):
@@ -75,33 +81,49 @@ def _check_schedule(schedule: Schedule, path: tuple[str, ...]) -> Iterator[Diagn
 
 def _check_input(agent: Agent, trigger: Trigger, path: tuple[str, ...]) -> Iterator[Diagnostic]:
     schema = cast("JsonSchema", agent.spec.inputs)
-    properties = cast("dict[str, JsonSchema]", schema.get("properties") or {})
+    known = properties(schema)
     text: JsonSchema = {"type": "string"}
     scope: dict[str, JsonSchema] = {
         "event": EVENT_SCHEMAS[trigger.kind],
         "env": {"type": "object", "properties": dict.fromkeys(agent.spec.env, text)},
     }
     for name, value in trigger.input.items():
-        if properties and name not in properties:
-            yield error(
-                "AF405",
-                f"The agent has no input {name!r}.",
-                pointer=pointer(*path, "input", name),
-                hint=nearest(name, properties),
-            )
-        for found in templates.find(value, (*path, "input", name)):
-            result, problems = templates.check_text(found, scope)
-            yield from problems
-            why = templates.misfit(result, properties.get(name, {}))
-            if value is found.text and not problems and why:
-                yield error("AF206", f"{name} {why}.", pointer=pointer(*found.path))
+        place = (*path, "input", name)
+        if known and name not in known:
+            message = f"The agent has no input {name!r}."
+            yield error("AF405", message, pointer=pointer(*place), hint=nearest(name, known))
+        else:
+            yield from _check_value(name, value, schema, scope, place)
     if trigger.kind == "manual":
         return
     for name in cast("list[str]", schema.get("required") or []):
-        if name not in trigger.input and "default" not in properties.get(name, {}):
+        if name not in trigger.input and "default" not in known.get(name, {}):
             yield error(
                 "AF404",
                 f"The input {name!r} is required, and this trigger does not give it.",
                 pointer=pointer(*path),
                 hint=f"Add `input: {{{name}: …}}` to the trigger.",
             )
+
+
+def _check_value(
+    name: str,
+    value: JsonValue,
+    schema: JsonSchema,
+    scope: dict[str, JsonSchema],
+    path: tuple[str, ...],
+) -> Iterator[Diagnostic]:
+    """Expressions by their type; a value without any is judged whole."""
+    texts = list(templates.find(value, path))
+    for text in texts:
+        result, problems = templates.check_text(text, scope)
+        yield from problems
+        if value is text.text and not problems:
+            yield from templates.check_fit(text.path, result, properties(schema).get(name, {}))
+    if not texts and (said := inputs.mismatch(schema, name, value)):
+        yield error(
+            "AF406",
+            f"The input {name!r} does not meet the agent's schema: {said}.",
+            pointer=pointer(*path),
+            hint="Change the value, or the schema under spec.inputs.",
+        )

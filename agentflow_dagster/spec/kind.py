@@ -46,6 +46,9 @@ class KindSignature(ABC, Generic[ConfigT]):
         asset: Whether the node holds data and so is a Dagster asset.
         effects: `external` where running it changes something outside.
         uses: Defaults that count for the node: `llm`, `code`.
+        fixed: Fields of the config that decide ports, reads or output, so that no expression can
+            stand in their place.
+        programs: Fields of the config that are run as code, so that no value may be written in.
     """
 
     name: ClassVar[str]
@@ -55,6 +58,8 @@ class KindSignature(ABC, Generic[ConfigT]):
     asset: ClassVar[bool] = True
     effects: ClassVar[Literal["none", "external"]] = "none"
     uses: ClassVar[frozenset[Literal["llm", "code"]]] = frozenset()
+    fixed: ClassVar[frozenset[str]] = frozenset()
+    programs: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def family(self) -> str:

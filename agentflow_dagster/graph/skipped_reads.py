@@ -1,0 +1,61 @@
+"""Reads of nodes that may have been skipped: each is to stand under `has()`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.graph import edges, templates
+from agentflow_dagster.graph.presence import Choices, presence
+from agentflow_dagster.spec.diagnostics import Diagnostic, error, pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from agentflow_dagster.graph.presence import Presence
+    from agentflow_dagster.graph.topology import Topology
+    from agentflow_dagster.spec.document import Agent
+
+
+def check_presence(
+    agent: Agent, topology: Topology, ports: Mapping[str, tuple[str, ...]]
+) -> Iterator[Diagnostic]:
+    """Judges the agent's outputs, and nodes that one of several ways is enough for.
+
+    Any other node that reads a skipped one is skipped with it, which is what its author wrote.
+    """
+    choices = {
+        name: Choices(ports[name], skippable=node.when is not None)
+        for name, node in agent.spec.nodes.items()
+    }
+    judged = presence(topology, choices)
+    if judged is None:
+        return
+    for name, node in agent.spec.nodes.items():
+        if node.join == "any":
+            for text in templates.of_node(name, node):
+                yield from _absent_reads(text, ports, judged, when=name)
+    for key, value in agent.spec.outputs.items():
+        for text in templates.find(value, ("spec", "outputs", key)):
+            yield from _absent_reads(text, ports, judged, when=None)
+
+
+def _absent_reads(
+    text: templates.TemplateText,
+    ports: Mapping[str, tuple[str, ...]],
+    judged: Presence,
+    *,
+    when: str | None,
+) -> Iterator[Diagnostic]:
+    for root, reads in templates.roots([text]).items():
+        if root not in ports or edges.is_guarded(reads):
+            continue
+        port = edges.port_read(reads, ports[root])
+        if port is not None and judged.may_lack(root, port, when=when):
+            field = "error" if port == "error" else "output"
+            may = "have succeeded" if port == "error" else "have been skipped"
+            yield error(
+                "AF207",
+                f"{root!r} may {may} here.",
+                pointer=pointer(*text.path),
+                hint=f"Guard it: has({root}.{field}) ? {root}.{field} : null",
+            )
