@@ -7,7 +7,7 @@ import re
 MAX_SENTENCES = 400
 """Most sentences of one text that are looked at; later ones are left out (1.5 ms each)."""
 
-_END = re.compile(r"(?<=[.!?])[\"')\]]?\s+(?=[\"'(\[]?[A-Z0-9`*-])")
+_END = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"')\]]))\s+(?=[\"'(\[]?[A-Z0-9`*-])")
 _ABBREVIATION = re.compile(r"\b(?:(?i:e\.g|i\.e|etc|vs|cf|approx|mr|mrs|ms|dr)|[A-Z])\.$")
 _BULLET = re.compile(r"^\s*(?:[-*•>]+|\d+[.)])\s+")
 

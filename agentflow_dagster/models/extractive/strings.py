@@ -57,10 +57,22 @@ def string_for(
 
 
 def strings_for(
-    said: str, task: Task, *, least: int, most: int | None, model: SentenceModel
+    said: str,
+    task: Task,
+    schema: JsonSchema,
+    *,
+    least: int,
+    most: int | None,
+    model: SentenceModel,
 ) -> list[str]:
-    """The sentences nearest to what a list is said to hold: three, within its bounds."""
-    parts = sentences(task.text)
+    """The sentences nearest to what a list is said to hold: three, within its bounds.
+
+    Args:
+        schema: What each must meet; a sentence is cut to its `maxLength`, or left out where it is
+            shorter than its `minLength`.
+    """
+    fitted = (_fitted(part, schema, part) for part in sentences(task.text))
+    parts = [p for p in dict.fromkeys(fitted) if len(p) >= int(schema.get("minLength", 0))]
     wanted = max(least, 3 if most is None else min(3, most))
     found = sorted(i for i, _ in rank(parts, model=model, question=said)[:wanted])
     return [parts[i] for i in found]
