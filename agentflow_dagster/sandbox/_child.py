@@ -228,7 +228,7 @@ def _collect(order: Order, namespace: dict[str, object]) -> tuple[JsonValue, dic
     except ValueNotStorable as error:
         raise _Failed(f"{filename}: {error}") from None
     except RecursionError:
-        raise _Failed(f"{filename}: an output contains itself, or is too deeply nested.") from None
+        raise _Failed(f"{filename}: an output is nested too deep.") from None
     return {"outputs": body}, parts
 
 

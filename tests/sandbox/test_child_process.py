@@ -217,10 +217,15 @@ class TestAuthorsMistakes:
         assert "convert it" in error.message
         assert not error.retryable
 
-    @pytest.mark.parametrize("source", ["out = []; out.append(out)", "out = 10 ** 5000"])
-    def test_a_value_that_json_cannot_hold(self, source: str) -> None:
-        error = failure(source, "out")
-        assert error.message.startswith("<node total>: an output")
+    def test_a_value_that_contains_itself(self) -> None:
+        error = failure("out = []; out.append(out)", "out")
+        assert error.message.startswith("<node total>: ")
+        assert "nested too deep" in error.message
+        assert not error.retryable
+
+    def test_a_number_that_json_cannot_hold(self) -> None:
+        error = failure("out = 10 ** 5000", "out")
+        assert error.message.startswith("<node total>: an output cannot be stored: ")
         assert not error.retryable
 
     def test_exit_is_a_failure(self) -> None:
