@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, quote_plus
 
 from agentflow_dagster.spec.values import Part
@@ -13,11 +13,14 @@ from agentflow_dagster.spec.values import Part
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from agentflow_dagster.spec.values import Value
+    from agentflow_dagster.spec.values import JsonObject, Value
 
 MASK = "***"
 MIN_LENGTH = 6
 """Shorter values would mask ordinary text; the engine refuses them as secrets."""
+
+
+_LOWER_CASE = re.compile(r"%[0-9A-F]{2}")
 
 
 class Redactor:
@@ -46,7 +49,8 @@ class Redactor:
                 return self.text(value)
             case Part():
                 data = self._bytes.sub(lambda m: b"*" * len(m[0]), value.data)
-                return Part(value.media_type, data, value.summary)
+                summary = {k: self.value(cast("Value", v)) for k, v in value.summary.items()}
+                return Part(value.media_type, data, cast("JsonObject", summary))
             case dict():
                 return {self.text(k): self.value(v) for k, v in value.items()}
             case list():
@@ -57,13 +61,14 @@ class Redactor:
 
 def _forms(secret: str) -> Iterator[str]:
     yield secret
-    yield quote(secret, safe="")
-    yield quote(secret)
-    yield quote_plus(secret)
+    for escaped in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield escaped
+        yield _LOWER_CASE.sub(lambda match: match[0].lower(), escaped)
     for ascii_only in (True, False):
         yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
     data = secret.encode("utf-8")
     yield data.hex()
+    yield data.hex().upper()
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(data).decode().rstrip("=")
         for shift in range(3):

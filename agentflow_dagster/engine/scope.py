@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def node_values(agent: Agent, outputs: Mapping[str, StepOutput]) -> dict[str, Value]:
-    """`{node: {output: …}}`, `{node: {error: …}}` or `{node: {}}`, so that has() tells them apart."""
+    """`{node: {output: …}}`, `{node: {error: …}}` or `{node: {}}`: has() tells them apart."""
     values: dict[str, Value] = {name: {} for name in agent.spec.nodes}
     for name, output in outputs.items():
         if name in values:

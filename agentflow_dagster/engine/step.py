@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
+from agentflow_dagster.engine.failures import run_error
 from agentflow_dagster.engine.redaction import MIN_LENGTH, Redactor
 from agentflow_dagster.engine.scope import node_values
-from agentflow_dagster.errors import AgentFlowError, CodeError, RunError, StepTimeout
+from agentflow_dagster.errors import RunError, StepTimeout
 from agentflow_dagster.graph import templates
+from agentflow_dagster.graph.inputs import conform
 from agentflow_dagster.ports.kind import NodeContext, NodeResult
-from agentflow_dagster.spec.values import JsonObject
+from agentflow_dagster.spec.values import pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.secrets import Secrets
     from agentflow_dagster.ports.stores import StepOutput
     from agentflow_dagster.spec.kind import KindConfig
-    from agentflow_dagster.spec.values import Value
+    from agentflow_dagster.spec.values import JsonObject, Value
 
 _GRACE = 0.5
-"""Seconds past its limit that a kind has to end by itself, since it can tell more of where it was."""
+"""Seconds past its limit that a kind has to end by itself: it can tell more of where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +104,29 @@ async def run_attempt(
     Raises:
         RunError: it failed; no secret is in the message. `StepTimeout` where its time ran out.
     """
-    values, redactor = _secret_values(plan, services)
+    redactor = Redactor(())
     started = time.perf_counter()
     try:
+        values = _secret_values(plan, services)
+        redactor = Redactor(values.values())
         result = await _attempt(plan, step, attempt, services, values)
-    except RunError as failure:
-        raise _without_secrets(failure, redactor) from None
-    except AgentFlowError as failure:
-        raise RunError(redactor.text(str(failure))) from None
-    except Exception as failure:
-        told = redactor.text(f"{step.name!r} failed: {type(failure).__name__}: {failure}")
-        where = redactor.text("".join(traceback.format_exception(failure)))
-        raise RunError(told, traceback=where) from None
-    elapsed = (time.perf_counter() - started) * 1000
-    if result is not None:
-        result = replace(
-            result, output=redactor.value(result.output), log=redactor.text(result.log)
-        )
-    return StepResult(result, elapsed)
+        if result is not None:
+            result = _fit_to_keep(result, step, redactor)
+    except Exception as failure:  # noqa: BLE001 - a kind may raise anything
+        failed = run_error(failure, step.name, redactor)
+    else:
+        return StepResult(result, (time.perf_counter() - started) * 1000)
+    raise failed  # Out here, so that it does not carry what was caught, secrets and all.
+
+
+def _fit_to_keep(result: NodeResult, step: PlanStep, redactor: Redactor) -> NodeResult:
+    """The result with values that can be stored, of the types that expressions were checked with.
+
+    Raises:
+        ValueNotStorable: the kind gave something that is no Value.
+    """
+    output = redactor.value(conform(pack(result.output), step.output_schema))
+    return replace(result, output=output, log=redactor.text(result.log))
 
 
 async def _attempt(
@@ -136,7 +142,8 @@ async def _attempt(
     if node.when is not None and templates.fill(node.when, scope) is not True:
         return None
     kind = services.kinds[node.kind]
-    config = kind.config.model_validate(templates.fill(dict(node.with_), scope))
+    filled = templates.fill(dict(node.with_), scope)
+    config = kind.config.model_validate(filled, by_alias=True, by_name=False)
     setup = plan.agent.spec.defaults.code
     context = NodeContext(
         run_id=attempt.run_id,
@@ -149,14 +156,18 @@ async def _attempt(
         upstream={
             name: attempt.outputs[name].value
             for name in kind.reads(node.with_)
-            if name in attempt.outputs
+            if name in attempt.outputs and attempt.outputs[name].port != "error"
         },
         model=services.model,
         code=services.code,
     )
+    limit = asyncio.timeout(step.timeout + _GRACE)
     try:
-        return await asyncio.wait_for(kind.run(context, config), step.timeout + _GRACE)
+        async with limit:
+            return await kind.run(context, config)
     except TimeoutError:
+        if not limit.expired():
+            raise  # One of the kind's own.
         raise StepTimeout(
             f"{step.name!r} was still at work after {step.timeout:g} s.",
             hint="Raise its `timeout`, or make it do less.",
@@ -187,8 +198,9 @@ def _require_set(step: PlanStep, scope: Mapping[str, Value]) -> None:
         known = scope.get(root)
         if root not in {"env", "secret"} or not isinstance(known, dict):
             continue
+        tested = {read.path[0] for read in reads if read.tested}
         for read in reads:
-            if read.path and read.path[0] not in known and not any(r.tested for r in reads):
+            if read.path and read.path[0] not in known and read.path[0] not in tested:
                 raise RunError(
                     f"{root}.{read.path[0]}, which {step.name!r} reads, is not set.",
                     hint=f"Set the environment variable {read.path[0]} where the agent runs.",
@@ -196,7 +208,7 @@ def _require_set(step: PlanStep, scope: Mapping[str, Value]) -> None:
                 )
 
 
-def _secret_values(plan: Plan, services: Services) -> tuple[dict[str, str], Redactor]:
+def _secret_values(plan: Plan, services: Services) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in plan.agent.spec.secrets:
         value = services.secrets.lookup(name)
@@ -209,15 +221,4 @@ def _secret_values(plan: Plan, services: Services) -> tuple[dict[str, str], Reda
                 retryable=False,
             )
         found[name] = value
-    return found, Redactor(found.values())
-
-
-def _without_secrets(failure: RunError, redactor: Redactor) -> RunError:
-    failure.message = redactor.text(failure.message)
-    failure.hint = redactor.text(failure.hint)
-    failure.args = (failure.message,)
-    failure.traceback = redactor.text(failure.traceback)
-    if isinstance(failure, CodeError):
-        failure.stdout = redactor.text(failure.stdout)
-    failure.__cause__ = failure.__context__ = None
-    return failure
+    return found

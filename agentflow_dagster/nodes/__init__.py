@@ -5,7 +5,7 @@ A plugin's entry point names a class derived from `ports.kind.Kind`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.nodes.ai_chat import Chat
@@ -14,9 +14,9 @@ from agentflow_dagster.nodes.code_python import Python
 from agentflow_dagster.nodes.logic_merge import Merge
 from agentflow_dagster.nodes.logic_switch import Switch
 from agentflow_dagster.nodes.tool_http import Http
+from agentflow_dagster.ports.kind import Kind
 
 if TYPE_CHECKING:
-    from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.spec.kind import KindConfig
 
 ENTRY_POINT = "agentflow.nodes"
@@ -25,7 +25,7 @@ ENTRY_POINT = "agentflow.nodes"
 def builtin_kinds() -> dict[str, Kind[KindConfig]]:
     """The kinds that ship with AgentFlow, by name."""
     kinds = (Chat(), Classify(), Python(), Merge(), Switch(), Http())
-    return {kind.name: kind for kind in kinds}
+    return {kind.name: cast("Kind[KindConfig]", kind) for kind in kinds}
 
 
 def all_kinds() -> dict[str, Kind[KindConfig]]:
@@ -39,13 +39,19 @@ def all_kinds() -> dict[str, Kind[KindConfig]]:
     kinds = builtin_kinds()
     for entry in entry_points(group=ENTRY_POINT):
         try:
-            kind: Kind[KindConfig] = entry.load()()
+            kind = entry.load()()
         except Exception as problem:
             raise UsageError(
                 f"The plugin {entry.name!r} ({entry.value}) cannot be loaded: {problem!r}.",
                 hint="Mend or uninstall it.",
             ) from problem
-        if kind.name in kinds:
-            raise UsageError(f"The plugin {entry.value} takes the kind {kind.name!r}, which exists.")
-        kinds[kind.name] = kind
+        if not isinstance(kind, Kind):
+            raise UsageError(
+                f"The plugin {entry.name!r} ({entry.value}) is no node kind.",
+                hint="Its entry point names a class derived from ports.kind.Kind.",
+            )
+        added = cast("Kind[KindConfig]", kind)
+        if added.name in kinds:
+            raise UsageError(f"The plugin {entry.value} takes {added.name!r}, which exists.")
+        kinds[added.name] = added
     return kinds

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agentflow_dagster.spec.kind import RawConfig
-    from agentflow_dagster.spec.values import JsonSchema, JsonValue
+    from agentflow_dagster.spec.values import JsonSchema, Value
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
@@ -38,7 +38,9 @@ class Classify(Kind[ClassifyConfig]):
     uses = frozenset({"llm"})
 
     def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:
-        labels = cast("dict[str, JsonValue]", config["labels"])
+        labels = config["labels"]
+        if not isinstance(labels, dict):
+            return _schema(None)  # An expression: which they are is known when it runs.
         return _schema({name: str(said) for name, said in labels.items()})
 
     async def run(self, context: NodeContext, config: ClassifyConfig) -> NodeResult:
@@ -57,15 +59,17 @@ class Classify(Kind[ClassifyConfig]):
                 timeout=context.timeout,
             )
         )
-        return NodeResult(reply.output, usage=(reply.usage,))
+        return NodeResult(cast("Value", reply.output), usage=(reply.usage,))
 
 
-def _schema(labels: Mapping[str, str]) -> JsonSchema:
-    choices = [{"const": name, "description": said} for name, said in labels.items()]
+def _schema(labels: Mapping[str, str] | None) -> JsonSchema:
+    label: JsonSchema = {"type": "string"}
+    if labels is not None:
+        label = {"anyOf": [{"const": n, "description": said} for n, said in labels.items()]}
     return {
         "type": "object",
         "properties": {
-            "label": {"anyOf": choices},
+            "label": label,
             "confidence": {"type": "number", "minimum": 0, "maximum": 1},
         },
         "required": ["label", "confidence"],

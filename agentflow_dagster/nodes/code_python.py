@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from agentflow_dagster.ports.code import CodeRequest
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
@@ -13,9 +12,23 @@ from agentflow_dagster.spec.kind import KindConfig
 from agentflow_dagster.spec.units import Quantity, quantity_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agentflow_dagster.spec.kind import RawConfig
     from agentflow_dagster.spec.values import JsonSchema, JsonValue
 
+
+def _json_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as problem:
+        raise ValueError(f"not a JSON Schema: {problem.message}") from None
+    return schema
+
+
+OutputSchema = Annotated[dict[str, Any], AfterValidator(_json_schema)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=255)]
 
 
@@ -26,7 +39,7 @@ class PythonConfig(KindConfig):
     inputs: dict[Name, Any] = Field(
         default_factory=dict[str, Any], description="Names that the code finds defined."
     )
-    outputs: tuple[Name, ...] | dict[Name, dict[str, Any]] = Field(
+    outputs: tuple[Name, ...] | dict[Name, OutputSchema] = Field(
         (), description="Names that the code leaves; a mapping gives each its JSON Schema."
     )
     memory: Quantity = Field("1Gi", description="Most memory beyond the bare interpreter.")
@@ -39,6 +52,8 @@ class Python(Kind[PythonConfig]):
     summary = "Runs the author's own Python with limits on time and memory."
     config = PythonConfig
     uses = frozenset({"code"})
+    fixed = frozenset({"outputs"})
+    programs = frozenset({"code"})
 
     def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:
         named = config.get("outputs")

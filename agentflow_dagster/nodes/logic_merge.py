@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from pydantic import Field, StringConstraints
 
+from agentflow_dagster.errors import RunError
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
 from agentflow_dagster.spec.kind import KindConfig
 
@@ -30,6 +31,7 @@ class Merge(Kind[MergeConfig]):
     name = "logic.merge"
     summary = "Goes on with the output of the first node that ran."
     config = MergeConfig
+    fixed = frozenset({"from"})
 
     def reads(self, config: RawConfig) -> tuple[str, ...]:
         named = config["from"]
@@ -43,5 +45,11 @@ class Merge(Kind[MergeConfig]):
         return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
     async def run(self, context: NodeContext, config: MergeConfig) -> NodeResult:
-        first = next(name for name in config.from_ if name in context.upstream)
-        return NodeResult(context.upstream[first])
+        for name in config.from_:
+            if name in context.upstream:
+                return NodeResult(context.upstream[name])
+        raise RunError(
+            f"None of {', '.join(config.from_)} has an output for {context.node!r} to go on with.",
+            hint="Name every node that may come before it under `from`.",
+            retryable=False,
+        )

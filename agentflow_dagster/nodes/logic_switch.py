@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
@@ -13,7 +13,16 @@ from agentflow_dagster.spec.kind import KindConfig
 if TYPE_CHECKING:
     from agentflow_dagster.spec.kind import RawConfig
 
-Case = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
+
+def _free(case: str) -> str:
+    if case in {"result", "error"}:
+        raise ValueError(f"{case!r} is a port of its own; give the case another name")
+    return case
+
+
+Case = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63), AfterValidator(_free)
+]
 
 
 class SwitchConfig(KindConfig):
@@ -32,6 +41,7 @@ class Switch(Kind[SwitchConfig]):
     summary = "Takes the first way whose condition holds."
     config = SwitchConfig
     asset = False
+    fixed = frozenset({"cases", "default"})
 
     def ports(self, config: RawConfig) -> tuple[str, ...]:
         cases = config["cases"]

@@ -6,12 +6,11 @@ import json as jsonlib
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
 from agentflow_dagster.spec.kind import KindConfig
-
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from agentflow_dagster.spec.kind import RawConfig
-    from agentflow_dagster.spec.values import JsonSchema
+    from agentflow_dagster.spec.values import JsonSchema, Value
 
 MAX_RESPONSE_BYTES = 5_000_000
 _KEPT_HEADERS = ("content-type", "location", "etag", "retry-after")
@@ -36,6 +35,12 @@ class HttpConfig(KindConfig):
     )
     json_: JsonValue = Field(None, alias="json", description="Sent as JSON.")
     body: str | None = Field(None, description="Sent as it is; not together with `json`.")
+
+    @model_validator(mode="after")
+    def _one_body(self) -> HttpConfig:
+        if self.json_ is not None and self.body is not None:
+            raise ValueError("give `json` or `body`, not both")
+        return self
 
 
 class Http(Kind[HttpConfig]):
@@ -87,15 +92,17 @@ class Http(Kind[HttpConfig]):
         except httpx.HTTPError as problem:
             told = str(problem) or type(problem).__name__
             raise RunError(f"{config.method} {where} failed: {told}.") from None
+        except (httpx.InvalidURL, ValueError) as problem:
+            told = f"{config.method} {where} cannot be sent: {problem}."
+            raise RunError(told, retryable=False) from None
         if response.status_code >= 400:
             raise _refused(config.method, where, response, content)
-        return NodeResult(
-            {
-                "status": response.status_code,
-                "headers": {h: response.headers[h] for h in _KEPT_HEADERS if h in response.headers},
-                "body": _parsed(response, content),
-            }
-        )
+        output: dict[str, Value] = {
+            "status": response.status_code,
+            "headers": {h: response.headers[h] for h in _KEPT_HEADERS if h in response.headers},
+            "body": cast("Value", _parsed(response, content)),
+        }
+        return NodeResult(output)
 
 
 def _place(url: str) -> str:
@@ -104,10 +111,14 @@ def _place(url: str) -> str:
     Raises:
         RunError: not an http or https URL.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
+        shown = url.partition("?")[0].rpartition("@")[2]
         raise RunError(
-            f"{url[:200]!r} is not an http or https URL.",
+            f"{shown!r} is not an http or https URL.",
             hint="Check the environment variable or input that it is made from.",
             retryable=False,
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic
 
 from agentflow_dagster.spec.kind import ConfigT, KindSignature
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.model import Model, Usage
     from agentflow_dagster.spec.document import LLM

@@ -52,7 +52,9 @@ class Deployment:
 class VersionStore(Protocol):
     """Keeps versions, what is deployed, and the sets of versions that runs are pinned to."""
 
-    def put(self, agent: str, hash_: VersionHash, document: JsonObject, source: JsonObject) -> Version:
+    def put(
+        self, agent: str, hash_: VersionHash, document: JsonObject, source: JsonObject
+    ) -> Version:
         """Stores a version without deploying it; the same hash again returns the stored one."""
         ...
 
@@ -98,7 +100,7 @@ class StepOutput:
 
     port: str
     value: Value
-    facts: JsonObject = field(default_factory=lambda: {})
+    facts: JsonObject = field(default_factory=lambda: {})  # noqa: PIE807 - dict has no type
 
 
 class StepStore(Protocol):

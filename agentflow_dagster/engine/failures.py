@@ -1,0 +1,51 @@
+"""Whatever went wrong in an attempt, as a `RunError` that anyone may read: no secret is in it."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from agentflow_dagster.errors import AgentFlowError, CodeError, RunError
+
+if TYPE_CHECKING:
+    from agentflow_dagster.engine.redaction import Redactor
+
+
+def run_error(failure: Exception, node: str, redactor: Redactor) -> RunError:
+    """The failure of a node's attempt, fit to be logged, stored and shown."""
+    if isinstance(failure, ValidationError):
+        return _unfit_config(failure, node, redactor)
+    if isinstance(failure, RunError):
+        return _without_secrets(failure, redactor)
+    if isinstance(failure, AgentFlowError):
+        return RunError(redactor.text(failure.message), hint=redactor.text(failure.hint))
+    message = f"{node!r} failed: {type(failure).__name__}: {failure}"
+    where = "".join(traceback.format_exception(failure))
+    return RunError(redactor.text(message), traceback=redactor.text(where))
+
+
+def _unfit_config(failure: ValidationError, node: str, redactor: Redactor) -> RunError:
+    """Without the values: pydantic shortens them, and a shortened secret is not recognized."""
+    told = [
+        f"{'.'.join(str(part) for part in detail['loc']) or 'with'}: {detail['msg']}"
+        for detail in failure.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    return RunError(
+        redactor.text(f"The config of {node!r} does not fit: {'; '.join(told)}."),
+        hint="An expression in its `with` gives something else than the field takes.",
+        retryable=False,
+    )
+
+
+def _without_secrets(failure: RunError, redactor: Redactor) -> RunError:
+    failure.message = redactor.text(failure.message)
+    failure.hint = redactor.text(failure.hint)
+    failure.args = (failure.message,)
+    failure.traceback = redactor.text(failure.traceback)
+    if isinstance(failure, CodeError):
+        failure.stdout = redactor.text(failure.stdout)
+    failure.__cause__ = failure.__context__ = None
+    failure.__notes__ = [redactor.text(note) for note in getattr(failure, "__notes__", ())]
+    return failure
