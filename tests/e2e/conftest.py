@@ -95,7 +95,7 @@ def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Gene
             "AGENTFLOW_DATABASE_URL": url,
             "TRACKER": tracker.url,
             "TRACKER_TOKEN": tracker.token,
-            "OPENAI_BASE_URL": f"{models.url}/v1",
+            "OPENAI_BASE_URL": models.url,
             "OPENAI_API_KEY": "sk-loopback-0123456789abcdef",
         }
         project = Project(root, Path(root / ".agentflow"), "local", variables)
