@@ -33,11 +33,12 @@ soak: environment ## Run every test, the long ones too
 bench: environment ## Measure, side by side with what we compare ourselves to
 	@for program in benchmarks/*.py; do $(BIN)/python $$program $(ARGS) || exit; done
 
-check: environment ## Lint, format, types and layers
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/pyright
-	$(BIN)/lint-imports
+check: environment ## Lint, format, types and layers; all of them, even where one fails
+	@failed=; \
+	for tool in "ruff check ." "ruff format --check ." pyright "lint-imports --no-logo"; do \
+	  echo "== $$tool"; $(BIN)/$$tool || failed="$$failed $${tool%% *}"; \
+	done; \
+	if [[ -n $$failed ]]; then echo "Failed:$$failed" >&2; exit 1; fi
 
 format: environment ## Sort imports and format
 	$(BIN)/ruff check --fix-only --quiet .
