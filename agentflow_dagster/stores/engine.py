@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import os
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    DisconnectionError,
-    OperationalError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from agentflow_dagster.errors import StoreError
 from agentflow_dagster.stores.encoding import dump
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-    from sqlalchemy.engine.interfaces import DBAPIConnection
-    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 _DRIVERS = ("postgresql+psycopg2", "postgresql", "postgres")
 _UNDEFINED = {"42P01", "3F000"}  # table, schema
@@ -60,8 +51,7 @@ def create_engine(url: str, *, pool_size: int = 5, max_overflow: int = 15) -> sa
         json_serializer=dump,
         connect_args={"application_name": "agentflow", "connect_timeout": 10},
     )
-    event.listen(engine, "connect", _note_process)
-    event.listen(engine, "checkout", _refuse_other_process)
+    _keep_apart_after_fork(engine)
     return engine
 
 
@@ -86,9 +76,9 @@ def _store_error(error: Exception, url: sa.URL) -> StoreError:
     for secret in _secrets(url):
         reason = reason.replace(secret, "***")
     code = getattr(getattr(error, "orig", None), "pgcode", None)
-    if isinstance(error, OperationalError) and code is None:
+    if isinstance(error, DBAPIError) and code is None:
         return StoreError(
-            f"The database {str(where)!r} cannot be reached: {reason}.",
+            f"The database {str(where)!r} cannot be used: {reason}.",
             hint="Is PostgreSQL running there, and is AGENTFLOW_DATABASE_URL right?",
         )
     if code in _UNDEFINED:
@@ -103,14 +93,13 @@ def _secrets(url: sa.URL) -> list[str]:
     return [str(each) for each in (url.password, url.query.get("password")) if each]
 
 
-def _note_process(_connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-    record.info["process"] = os.getpid()
+def _keep_apart_after_fork(engine: sa.Engine) -> None:
+    """Gives a forked child a pool of its own; two processes on one connection garble each other."""
+    reference = weakref.ref(engine)
 
+    def forget_parents_connections() -> None:
+        inherited = reference()
+        if inherited is not None:
+            inherited.dispose(close=False)
 
-def _refuse_other_process(
-    _connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection
-) -> None:
-    """Makes the pool open a new connection after a fork; two processes on one garble each other."""
-    if record.info["process"] != os.getpid():
-        record.dbapi_connection = proxy.dbapi_connection = None  # type: ignore[assignment]
-        raise DisconnectionError("This connection belongs to the parent process.")
+    os.register_at_fork(after_in_child=forget_parents_connections)

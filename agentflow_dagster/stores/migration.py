@@ -42,10 +42,11 @@ def migrate(engine: Engine) -> bool:
 
 
 def _revision(connection: Connection) -> str | None:
-    table = f"{SCHEMA}.alembic_version"
-    if connection.scalar(sa.select(sa.func.to_regclass(table))) is None:
+    # Not `to_regclass`: it may answer from a cache that is older than the lock we waited for.
+    made = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = :s AND tablename = :t"
+    if connection.scalar(sa.text(made), {"s": SCHEMA, "t": "alembic_version"}) is None:
         return None
-    return connection.scalar(sa.text(f"SELECT version_num FROM {table}"))
+    return connection.scalar(sa.text(f"SELECT version_num FROM {SCHEMA}.alembic_version"))
 
 
 def _upgrade(connection: Connection) -> None:

@@ -83,7 +83,7 @@ def _make_step_tables() -> None:
         _moment("created_at"),
         sa.PrimaryKeyConstraint("run_id", "node", name="pk_step_outputs"),
         sa.CheckConstraint(
-            "num_nonnulls(body, body_artifact) = 1", name="ck_step_outputs_one_place"
+            "num_nonnulls(body, body_artifact) = 1", name=op.f("ck_step_outputs_one_place")
         ),
         schema=SCHEMA,
     )
@@ -103,7 +103,9 @@ def _make_step_tables() -> None:
             name="fk_step_parts_step_outputs",
             ondelete="CASCADE",
         ),
-        sa.CheckConstraint("num_nonnulls(data, artifact) = 1", name="ck_step_parts_one_place"),
+        sa.CheckConstraint(
+            "num_nonnulls(data, artifact) = 1", name=op.f("ck_step_parts_one_place")
+        ),
         schema=SCHEMA,
     )
 
@@ -129,7 +131,7 @@ def _make_inbox() -> None:
             " WHEN 'started' THEN run_id IS NOT NULL AND reason IS NULL"
             " WHEN 'rejected' THEN run_id IS NULL AND reason IS NOT NULL"
             " ELSE false END",
-            name="ck_inbox_state",
+            name=op.f("ck_inbox_state"),
         ),
         schema=SCHEMA,
     )
