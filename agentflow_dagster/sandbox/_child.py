@@ -1,10 +1,10 @@
 """What runs in the child process: one author's code, once, then the process ends itself.
 
-Started as a script (`python _child.py PARENT_PID LAST_LINES`), never imported by the child, so that
-it loads nothing but what it needs: a trivial call must cost milliseconds. The parent imports
-`encode` and `decode` from here.
+Started as a script (`python _child.py PARENT_PID FOLDER`), never imported by the child, so that it
+loads nothing but what it needs: a trivial call must cost milliseconds. The parent imports `encode`
+and `decode` from here.
 
-    stdin   the request; then it is empty for the author's code
+    stdin   the request, then nothing; it ends when the parent does (the author's code has another)
     stdout  the reply, on a descriptor that the author's prints do not reach
     stderr  whatever the code prints, on either of its own two streams
 """
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject, JsonValue
 
 SETUP = "<setup>"
+LAST_LINES = "last_lines"
 _LENGTH = struct.Struct(">Q")
 _HEADROOM = 64 * 1024**2
 """Bytes that the reply about an exhausted memory may take."""
@@ -96,17 +97,18 @@ def decode(message: bytes | bytearray) -> tuple[JsonValue, dict[str, Part]] | No
 
 def main() -> None:
     """Runs one request and ends this process with everything it started."""
-    parent, last_lines = int(sys.argv[1]), sys.argv[2]
+    parent, folder = int(sys.argv[1]), sys.argv[2]
     _die_with(parent)
-    message = sys.stdin.buffer.read()
+    message = _request()
+    _leave_a_watch(folder)
     reply = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] # a TextIOWrapper here
-    _remember_last_lines(last_lines)
+    _remember_last_lines(os.path.join(folder, LAST_LINES))  # no pathlib here
     received = decode(message)
     del message
-    assert received is not None, "the parent sends whole requests"
+    assert received is not None, "a whole request was read"
     me = os.getpid()
     answer = _answer(cast("Order", received[0]), received[1])
     if os.getpid() != me:  # a process that the author forked and let run on: it has no say
@@ -126,6 +128,39 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:  # it died before the line above
         os._exit(1)
+
+
+def _request() -> bytes:
+    """The whole request; the process ends where the parent ends in the middle of it."""
+    length = sys.stdin.buffer.read(_LENGTH.size)
+    if len(length) == _LENGTH.size:
+        rest = sys.stdin.buffer.read(*_LENGTH.unpack(length))
+        if len(rest) == _LENGTH.unpack(length)[0]:
+            return length + rest
+    os._exit(1)
+
+
+def _leave_a_watch(folder: str) -> None:
+    """Leaves a process in the group that clears up should the parent end before this one.
+
+    A parent that lives kills it with the rest of the group. It is forked twice, so that the
+    author's code has no child that it does not know of.
+    """
+    if (first := os.fork()) != 0:
+        os.waitpid(first, 0)
+        return
+    runner = os.getppid()
+    if os.fork() != 0:
+        os._exit(0)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.read(0, 1)
+    os.kill(runner, signal.SIGKILL)  # its id stays taken while the group has members
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _remember_last_lines(path: str) -> None:

@@ -49,7 +49,8 @@ class ChildProcess:
 
     The code sees none of this process's environment but PATH, HOME and the locale; `input()` finds
     nothing; two runs see the same order of sets. When it ends, by whatever way, every process of
-    its group is killed and its folder removed: a node's work is done at its last statement.
+    its group is killed and its folder removed: a node's work is done at its last statement. That
+    holds too where this process is killed first.
     The memory limit holds for each of its processes, on Linux alone.
 
     Args:
@@ -76,9 +77,9 @@ class ChildProcess:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
     async def _run_in(self, folder: Path, request: CodeRequest) -> CodeResult:
-        work, dump = folder / "work", folder / "last_lines"
+        work, dump = folder / "work", folder / _child.LAST_LINES
         work.mkdir()
-        transport, talk = await self._start(work, dump)
+        transport, talk = await self._start(work)
         timed_out = False
         try:
             _tell(transport, self._message(request))
@@ -99,9 +100,7 @@ class ChildProcess:
             stdout=talk.printed,
         )
 
-    async def _start(
-        self, work: Path, dump: Path
-    ) -> tuple[asyncio.SubprocessTransport, Conversation]:
+    async def _start(self, work: Path) -> tuple[asyncio.SubprocessTransport, Conversation]:
         return await asyncio.get_running_loop().subprocess_exec(
             lambda: Conversation(
                 reply_bytes=self.output_bytes + 1024, printed_bytes=self.printed_bytes
@@ -110,7 +109,7 @@ class ChildProcess:
             *("-s", "-P", "-X", "utf8"),
             _child.__file__,
             str(os.getpid()),
-            str(dump),
+            str(work.parent),
             env=_environment(work),
             cwd=work,
             start_new_session=True,
@@ -140,8 +139,7 @@ def _environment(work: Path) -> dict[str, str]:
 
 def _tell(transport: asyncio.SubprocessTransport, message: bytes) -> None:
     pipe = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
-    pipe.write(message)
-    pipe.write_eof()
+    pipe.write(message)  # and it stays open: its end tells the child that this process is gone
 
 
 async def _ask_to_end(transport: asyncio.SubprocessTransport, talk: Conversation) -> None:

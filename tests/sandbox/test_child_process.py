@@ -360,8 +360,7 @@ class TestProcesses:
         for pid in asyncio.run(scenario()):
             _gone(pid)
 
-    @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG")
-    def test_it_dies_with_the_process_that_waits_for_it(self, tmp_path: Path) -> None:
+    def test_all_of_it_ends_with_the_process_that_waits_for_it(self, tmp_path: Path) -> None:
         fifo = tmp_path / "pids"
         os.mkfifo(fifo)
         program = (
@@ -371,10 +370,20 @@ class TestProcesses:
             f"request = CodeRequest(source, (), inputs={{'fifo': {str(fifo)!r}}})\n"
             "asyncio.run(ChildProcess().run(request))"
         )
-        with subprocess.Popen([sys.executable, "-c", program]) as waiting:
-            pid = int(fifo.read_text().split()[0])
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        with subprocess.Popen([sys.executable, "-c", program], env=environment) as waiting:
+            pids = [int(pid) for pid in fifo.read_text().split()]
             waiting.kill()
-        _gone(pid)
+        for pid in pids:
+            _gone(pid)
+        assert [path.name for path in tmp_path.iterdir()] == ["pids"]
+
+    def test_the_code_has_no_child_that_it_does_not_know_of(self) -> None:
+        source = (
+            "import os\ntry:\n    os.wait()\n    out = 'one'\n"
+            "except ChildProcessError:\n    out = 'none'"
+        )
+        assert run(source, "out").outputs == {"out": "none"}
 
 
 class TestLoops:
