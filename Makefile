@@ -35,7 +35,8 @@ bench: environment ## Measure, side by side with what we compare ourselves to
 
 check: environment ## Lint, format, types and layers; all of them, even where one fails
 	@failed=; \
-	for tool in "ruff check ." "ruff format --check ." pyright "lint-imports --no-logo"; do \
+	for tool in "ruff check ." "ruff format --check ." "pyright --project pyproject.toml" \
+	  "lint-imports --no-logo"; do \
 	  echo "== $$tool"; $(BIN)/$$tool || failed="$$failed $${tool%% *}"; \
 	done; \
 	if [[ -n $$failed ]]; then echo "Failed:$$failed" >&2; exit 1; fi
