@@ -227,9 +227,9 @@ def _events(text: str) -> Iterator[Any]:
 
 _ONE = "Keep one agent in a file."
 _HINTS = {
+    "'\\t'": "Indent with spaces.",
     "mapping values are not allowed": 'Quote a text that holds ": ".',
     "cannot start any token": "Quote a text that begins with this character.",
-    "'\\t'": "Indent with spaces.",
 }
 
 
