@@ -26,6 +26,7 @@ def lint_imports(folder: Path, *, contract: str = "") -> subprocess.CompletedPro
             "--config",
             str(folder / "pyproject.toml"),
             "--no-cache",
+            "--no-logo",
             *(["--contract", contract] if contract else []),
         ],
         cwd=folder,
