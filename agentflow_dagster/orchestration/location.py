@@ -60,7 +60,8 @@ def agent_definitions(
     rebuilding = context.load_type == DefinitionsLoadType.RECONSTRUCTION
     if rebuilding and GENERATION in context.reconstruction_metadata:
         generation = GenerationId(str(context.reconstruction_metadata[GENERATION]))
-        served = [Served(v, deployed=True) for v in store.pinned(generation)]
+        # Only a version that was ever deployed has a number.
+        served = [Served(v, deployed=v.number > 0) for v in store.pinned(generation)]
     else:
         served = list(live())
         generation = store.pin({s.version.agent: s.version.hash for s in served})
