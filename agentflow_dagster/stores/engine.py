@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 
 from agentflow_dagster.errors import StoreError
 from agentflow_dagster.stores.encoding import dump
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _DRIVERS = ("postgresql+psycopg2", "postgresql", "postgres")
+_STATEMENT = "\nLINE "  # opens PostgreSQL's excerpt of the statement
 _UNDEFINED = {"42P01", "3F000"}  # table, schema
 
 
@@ -66,16 +67,16 @@ def transaction(engine: sa.Engine) -> Generator[sa.Connection]:
         with engine.begin() as connection:
             yield connection
     except (SQLAlchemyError, ValueError) as error:
-        shows_password = any(secret in str(error) for secret in _secrets(engine.url))
-        raise _store_error(error, engine.url) from (None if shows_password else error)
+        raise _store_error(error, engine.url) from (None if _tells(error, engine.url) else error)
 
 
 def _store_error(error: Exception, url: sa.URL) -> StoreError:
     where = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database)
-    reason = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    cause = error.orig if isinstance(error, StatementError) else error
+    code = getattr(cause, "pgcode", None)
+    reason = str(cause).strip().partition(_STATEMENT)[0]
     for secret in _secrets(url):
         reason = reason.replace(secret, "***")
-    code = getattr(getattr(error, "orig", None), "pgcode", None)
     if isinstance(error, DBAPIError) and code is None:
         return StoreError(
             f"The database {str(where)!r} cannot be used: {reason}.",
@@ -87,6 +88,12 @@ def _store_error(error: Exception, url: sa.URL) -> StoreError:
             hint="`agentflow up` makes them, as does `open_stores`.",
         )
     return StoreError(f"The database {str(where)!r} refused: {reason}.")
+
+
+def _tells(error: Exception, url: sa.URL) -> bool:
+    """Whether the text of the error has a password, or values that stood in the statement."""
+    text = str(error)
+    return _STATEMENT in text or any(secret in text for secret in _secrets(url))
 
 
 def _secrets(url: sa.URL) -> list[str]:

@@ -46,7 +46,8 @@ def _revision(connection: Connection) -> str | None:
     made = "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = :s AND tablename = :t"
     if connection.scalar(sa.text(made), {"s": SCHEMA, "t": "alembic_version"}) is None:
         return None
-    return connection.scalar(sa.text(f"SELECT version_num FROM {SCHEMA}.alembic_version"))
+    revisions = sa.table("alembic_version", sa.column("version_num", sa.String), schema=SCHEMA)
+    return connection.scalar(sa.select(revisions.c.version_num))
 
 
 def _upgrade(connection: Connection) -> None:

@@ -1,7 +1,7 @@
-"""The tables of schema `agentflow`, as SQLAlchemy knows them; `migrations/` makes them.
+r"""The tables of schema `agentflow`, as SQLAlchemy knows them; `migrations/` makes them.
 
 JSON columns are `json`, not `jsonb`: it keeps the text, so the order of an author's keys, and takes
-every string that Python has (`jsonb` refuses `\\u0000`).
+every string that Python has (`jsonb` refuses `\u0000`).
 """
 
 from __future__ import annotations

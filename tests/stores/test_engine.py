@@ -81,6 +81,18 @@ def test_names_that_cannot_be_stored_are_refused(engine: sa.Engine) -> None:
         inbox.add("agent", "trigger", {}, idempotency_key="k" * 501)
 
 
+def test_excerpt_of_a_statement_is_not_shown(engine: sa.Engine) -> None:
+    def fail() -> None:
+        with transaction(engine) as connection:
+            connection.execute(sa.text("SELECT CAST('Hunter2 {' AS json)"))
+
+    with pytest.raises(StoreError, match="invalid input syntax for type json") as raised:
+        fail()
+    assert PASSWORD not in "".join(
+        traceback.format_exception(None, raised.value, None)  # without our own lines of source
+    )
+
+
 def test_failed_block_is_rolled_back(engine: sa.Engine) -> None:
     def fail() -> None:
         with transaction(engine) as connection:

@@ -86,14 +86,9 @@ def socket_folder(placement: Placement) -> Path:
     Raises:
         StoreError: somebody else made that temporary folder.
     """
-    data = placement.data
-    path = data / _SOCKET
-    plain = re.fullmatch(r"[\w./+-]+", str(path), re.ASCII)
-    if plain and len(os.fsencode(path)) <= LONGEST_SOCKET:
-        return data
-    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
-    # Not `gettempdir()`: processes with another TMPDIR must find the same folder.
-    folder = Path("/tmp") / f"agentflow-postgres-{name}"
+    folder = _socket_place(placement.data)
+    if folder == placement.data:
+        return folder
     owner = placement.account.uid if placement.account else os.geteuid()
     try:
         folder.mkdir(mode=0o700)
@@ -109,6 +104,12 @@ def socket_folder(placement: Placement) -> Path:
         if placement.account:
             os.chown(folder, placement.account.uid, placement.account.gid)
     return folder
+
+
+def remove(data: Path) -> None:
+    """Removes the data of a server that does not run, and what its socket stood in."""
+    shutil.rmtree(_socket_place(data), ignore_errors=True)
+    shutil.rmtree(data, ignore_errors=True)
 
 
 def url(socket_folder: Path) -> str:
@@ -159,6 +160,16 @@ def last_words(startup_log: Path, data: Path) -> str:
     if logs and (not words or "redirecting log output" in words):
         words = logs[-1].read_text(errors="replace")
     return " / ".join(words.strip().splitlines()[-3:]) or "it left no log"
+
+
+def _socket_place(data: Path) -> Path:
+    path = data / _SOCKET
+    plain = re.fullmatch(r"[\w./+-]+", str(path), re.ASCII)
+    if plain and len(os.fsencode(path)) <= LONGEST_SOCKET:
+        return data
+    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    # Not `gettempdir()`: processes with another TMPDIR must find the same folder.
+    return Path("/tmp") / f"agentflow-postgres-{name}"  # noqa: S108 - owner and mode are checked
 
 
 def _initdb(placement: Placement, folder: Path) -> None:

@@ -20,8 +20,10 @@ import signal
 import sys
 
 
-def main(holders: str, running: int, uid: int, gid: int, log: str, command: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Starts the server and returns once it has ended."""
+    holders, log, *command = arguments[0], *arguments[4:]
+    running, uid, gid = map(int, arguments[1:4])
     if os.fork():
         os._exit(0)  # the starter waits for this one only; what follows belongs to nobody
     os.setsid()  # Ctrl-C in the starter's terminal is not for the server
@@ -60,11 +62,4 @@ def _become_server(running: int, uid: int, gid: int, log: str, command: list[str
 
 
 if __name__ == "__main__":
-    main(
-        sys.argv[1],
-        int(sys.argv[2]),
-        int(sys.argv[3]),
-        int(sys.argv[4]),
-        sys.argv[5],
-        sys.argv[6:],
-    )
+    main(sys.argv[1:])

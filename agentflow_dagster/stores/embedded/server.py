@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 START_SECONDS = 120.0
 """Replaying the log after a crash takes its time."""
 STOP_SECONDS = 30.0
+GUARDIAN_SECONDS = 2.0
 
 
 class EmbeddedPostgres:
@@ -93,6 +95,29 @@ class EmbeddedPostgres:
             # In a forked child the lock is the parent's, which merely closing does not undo.
             if os.getpid() == self._holder:
                 self._stop_if_last(hold)
+        finally:
+            os.close(hold)
+
+    def remove(self) -> None:
+        """Removes the directory and the data, also where we have placed that elsewhere.
+
+        Raises:
+            StoreError: somebody holds the server.
+        """
+        if not self._directory.exists():
+            return
+        hold = self._open()
+        try:
+            # The guardian has the lock for a moment after the last holder has let go.
+            if not locks.exclusive_within(hold, GUARDIAN_SECONDS):
+                raise StoreError(
+                    f"The database in {str(self._directory)!r} is in use.", hint="`stop` it first."
+                )
+            data = (self._directory / "data").resolve()
+            cluster.remove(data)
+            if data.parent.parent == self._shared.resolve():  # not where a user's own link leads
+                shutil.rmtree(data.parent, ignore_errors=True)
+            shutil.rmtree(self._directory, ignore_errors=True)
         finally:
             os.close(hold)
 

@@ -65,6 +65,8 @@ def test_root_leaves_a_closed_home_closed(closed: Path, open_folder: Path) -> No
     assert where.stat().st_uid != 0
     with EmbeddedPostgres(closed / "postgres", shared=shared):
         assert (closed / "postgres" / "data").resolve() == where
+    EmbeddedPostgres(closed / "postgres", shared=shared).remove()
+    assert list(closed.iterdir()) == list(shared.iterdir()) == []
 
 
 @as_root

@@ -170,6 +170,28 @@ def test_paths_that_a_socket_or_a_url_cannot_take(open_folder: Path, name: str) 
     socket_folder.rmdir()
 
 
+def test_is_removed_with_its_data(new_directory: Path) -> None:
+    server = EmbeddedPostgres(new_directory)
+    with server, pytest.raises(StoreError, match="in use"):
+        server.remove()
+    server.remove()
+    server.remove()
+    assert not new_directory.exists()
+
+
+def test_removes_no_more_than_the_data_that_a_link_leads_to(
+    new_directory: Path, open_folder: Path
+) -> None:
+    elsewhere = open_folder / "elsewhere"
+    (elsewhere / "kept").mkdir(parents=True)
+    new_directory.mkdir()
+    (new_directory / "data").symlink_to(elsewhere / "data")
+    with EmbeddedPostgres(new_directory) as server:
+        assert ask(server.url, "SELECT 1") == 1
+    server.remove()
+    assert [path.name for path in elsewhere.iterdir()] == ["kept"]
+
+
 def test_says_why_it_does_not_start(new_directory: Path) -> None:
     with EmbeddedPostgres(new_directory):
         pass
