@@ -11,12 +11,10 @@ from agentflow_dagster.operations.check import check_file
 from agentflow_dagster.operations.deploy import store_version
 from agentflow_dagster.operations.project import SERVE_VARIABLE, Project
 from agentflow_dagster.operations.stores import project_stores
-from agentflow_dagster.orchestration.location import Served, agent_definitions
+from agentflow_dagster.orchestration.location import Definitions, Served, agent_definitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from dagster import Definitions
 
     from agentflow_dagster.ports.stores import VersionHash, VersionStore
     from agentflow_dagster.spec.kind import Catalogue

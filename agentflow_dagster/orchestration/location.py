@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import Version, VersionStore
     from agentflow_dagster.spec.kind import KindConfig
 
+__all__ = ["GENERATION", "Definitions", "Served", "agent_definitions", "compile_version"]
+
 GENERATION = "agentflow/generation"
 _log = logging.getLogger(__name__)
 
