@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -40,22 +39,6 @@ def progress() -> Generator[Callable[[str], None]]:
 
     with Console(stderr=True).status("Starting …") as status:
         yield lambda text: status.update(f"{text} …")
-
-
-@contextmanager
-def stopped_cleanly() -> Generator[None]:
-    """Turns SIGTERM and SIGHUP into an interrupt, so that everything started is stopped."""
-
-    def interrupt(number: int, frame: object) -> None:
-        del number, frame
-        raise KeyboardInterrupt
-
-    before = {s: signal.signal(s, interrupt) for s in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 import time
 from contextlib import contextmanager
@@ -16,10 +15,13 @@ from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.operations.components import Ports
 from agentflow_dagster.operations.deploy import deploy_files
 from agentflow_dagster.operations.platform import Platform, start_platform
+from agentflow_dagster.operations.project import HOME_VARIABLE, SERVE_VARIABLE
 from agentflow_dagster.operations.run import wait_for
+from agentflow_dagster.operations.token import VARIABLE as TOKEN_VARIABLE
 from agentflow_dagster.operations.token import project_token
 from agentflow_dagster.operations.tracker import Tracker
 from agentflow_dagster.stores import VARIABLE
+from agentflow_dagster.stores.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -32,6 +34,7 @@ TRIAGE = "notebooks/support_triage.agent.yaml"
 INVOICES = "notebooks/invoice_check.ipynb"
 TICKETS = "notebooks/data/tickets.jsonl"
 _START_SECONDS = 120.0
+_NOT_OURS = {VARIABLE, HOME_VARIABLE, SERVE_VARIABLE, TOKEN_VARIABLE}
 
 
 @contextmanager
@@ -53,19 +56,26 @@ def demo(
     for needed in (TRIAGE, INVOICES, TICKETS):
         if not (project.root / needed).is_file():
             raise UsageError(f"{project.root} has no {needed}, which the demo runs.")
-    home = Path(tempfile.mkdtemp(prefix="agentflow-demo-"))
-    try:
-        with Tracker() as tracker:
-            variables = {
-                **{k: v for k, v in project.variables.items() if k != VARIABLE},
-                "TRACKER": tracker.url,
-                "TRACKER_TOKEN": tracker.token,
-            }
-            own = replace(project, home=home, environment="demo", variables=variables)
-            with start_platform(own, Ports.free(), progress=progress) as platform:
-                yield platform, _run_all(platform, kinds, tickets, progress)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with _own_home() as home, Tracker() as tracker:
+        variables = {
+            **{k: v for k, v in project.variables.items() if k not in _NOT_OURS},
+            "TRACKER": tracker.url,
+            "TRACKER_TOKEN": tracker.token,
+        }
+        own = replace(project, home=home, environment="demo", variables=variables)
+        with start_platform(own, Ports.free(), progress=progress) as platform:
+            yield platform, _run_all(platform, kinds, tickets, progress)
+
+
+@contextmanager
+def _own_home() -> Generator[Path]:
+    """A temporary home; its database may stand elsewhere and goes with it."""
+    # An object that removes it in any case: an interrupt may come before the block is entered.
+    with tempfile.TemporaryDirectory(prefix="agentflow-demo-", ignore_cleanup_errors=True) as made:
+        try:
+            yield Path(made)
+        finally:
+            EmbeddedPostgres(Path(made) / "postgres").remove()
 
 
 def _run_all(

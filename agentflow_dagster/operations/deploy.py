@@ -67,7 +67,7 @@ def publish(project: Project) -> bool:
     Raises:
         RunError: the code location cannot be loaded any more.
     """
-    from agentflow_dagster.operations.platform import found_running
+    from agentflow_dagster.operations.announcement import found_running
 
     running = found_running(project)
     if running is None:

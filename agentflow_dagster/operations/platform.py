@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from agentflow_dagster.errors import RunError, UsageError
+from agentflow_dagster.errors import RunError
 from agentflow_dagster.operations.components import (
     HOST,
     Ports,
@@ -22,7 +20,6 @@ from agentflow_dagster.operations.processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from pathlib import Path
 
     from agentflow_dagster.operations.project import Project
     from agentflow_dagster.orchestration.client import DagsterClient
@@ -102,7 +99,7 @@ def start_platform(
     from agentflow_dagster.stores import database_url, open_stores
 
     ports.require_free()
-    project.home.mkdir(parents=True, exist_ok=True)
+    project.make_home()
     with ExitStack() as stack:
         progress("Starting PostgreSQL")
         url = stack.enter_context(database_url(project.home, project.variables))
@@ -122,6 +119,10 @@ def start_platform(
         progress("Preparing Dagster's tables")
         prepare_instance(dagster_home, url)
         apply_limits(project)
+        # A component that has to be killed leaves its temporary files; they go with this folder.
+        variables["TMPDIR"] = stack.enter_context(
+            TemporaryDirectory(prefix="agentflow-", ignore_cleanup_errors=True)
+        )
         logs = project.home / "logs"
         processes = stack.enter_context(Processes(logs, variables, project.root))
         workspace = write_workspace(project.home, ports.code_server)
@@ -148,60 +149,6 @@ def start_platform(
             f"http://{HOST}:{ports.gateway}" if ports.gateway else None,
             jupyter_url(project, ports.jupyter) if ports.jupyter else None,
         )
-
-
-@contextmanager
-def announced(project: Project) -> Generator[Callable[[Platform], None]]:
-    """Claims the project for as long as the block lasts; what it gives lets other commands find
-    the platform.
-
-    Raises:
-        UsageError: it is up already.
-    """
-    project.home.mkdir(parents=True, exist_ok=True)
-    path = project.home / "up.json"
-
-    def announce(platform: Platform) -> None:
-        told = {
-            "pid": os.getpid(),
-            "dagster": platform.client.url,
-            "gateway": platform.gateway,
-            "jupyter": platform.jupyter,
-        }
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(told))
-
-    with (project.home / "up.lock").open("a") as lock:
-        _take(lock.fileno(), project.home)
-        try:
-            yield announce
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def found_running(project: Project) -> dict[str, Any] | None:
-    """What `announced` told, if that process still lives."""
-    path = project.home / "up.lock"
-    if not path.exists():
-        return None
-    with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            try:
-                return json.loads((project.home / "up.json").read_text())
-            except (FileNotFoundError, ValueError):
-                return None
-    return None
-
-
-def _take(descriptor: int, home: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UsageError(
-            f"This project ({home}) is up already.", hint="Stop it with `agentflow down`."
-        ) from None
 
 
 def _wait(ready: Callable[[], bool], processes: Processes, name: str) -> None:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
+import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from agentflow_dagster.operations.components import Component
 
-_STOP_SECONDS = 10.0
+_KEEPER = Path(__file__).with_name("keeper.py")
+_KEEPER_SECONDS = 10.0
+"""How long a keeper may take beyond the grace: it has to kill and wait, no more."""
 _RESTARTS = 5
 _RESTART_WINDOW_SECONDS = 60.0
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -36,20 +36,26 @@ class _Running:
 class Processes:
     """Started together, restarted when one dies, stopped together.
 
-    Each is the head of a process group of its own, so that whatever it started ends with it, and
-    is told by the kernel to end should this process be killed.
+    Each is the child of a keeper (keeper.py), which ends it and whatever it started once this
+    object is stopped or this process is gone, by `kill -9` too.
 
     Args:
         folder: Where each writes its log, `<name>.log`.
         environment: Variables that all get.
         cwd: The folder that they run in.
+        grace: Seconds that each is given between SIGTERM and SIGKILL.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], cwd: Path) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], cwd: Path, *, grace: float = 10.0
+    ) -> None:
+        self._grace = grace
         self._folder = folder
         self._environment = dict(environment)
         self._cwd = cwd
         self._running: dict[str, _Running] = {}
+        # Keepers hold the far end: they see when the near one closes, and we when all are gone.
+        self._line, self._far = socket.socketpair()
 
     def __enter__(self) -> Self:
         return self
@@ -70,8 +76,18 @@ class Processes:
             self._running[component.name] = _Running(component, process, [])
 
     def pid(self, name: str) -> int:
-        """The process id of one."""
-        return self._running[name].process.pid
+        """The process id of one; it is the head of a session of its own.
+
+        Raises:
+            RunError: it has ended.
+        """
+        import psutil
+
+        keeper = self._running[name].process
+        try:
+            return min(psutil.Process(keeper.pid).children(), key=lambda p: p.create_time()).pid
+        except (ValueError, psutil.NoSuchProcess):
+            raise RunError(f"{name} is not running.") from None
 
     def check(self) -> None:
         """Raises for the first that has ended.
@@ -98,42 +114,50 @@ class Processes:
             recent = [t for t in running.restarts if now - t < _RESTART_WINDOW_SECONDS]
             if len(recent) >= _RESTARTS:
                 raise self._ended(name, status)
-            _end_group(running.process, signal.SIGKILL)
             running.restarts = [*recent, now]
             running.process = self._launch(running.component)
             revived.append(name)
         return revived
 
     def stop(self) -> None:
-        """Ends all of them: politely, and after ten seconds for good."""
-        for running in reversed(self._running.values()):
-            _end_group(running.process, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_SECONDS
-        for running in self._running.values():
-            try:
-                running.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                continue
-        for running in self._running.values():
-            _end_group(running.process, signal.SIGKILL)
-            running.process.wait()
+        """Ends all of them and whatever they started: politely, and after the grace for good."""
+        self._far.close()
+        self._line.shutdown(socket.SHUT_WR)
+        self._line.settimeout(self._grace + _KEEPER_SECONDS)
+        try:
+            self._wait_for_all()
+        except KeyboardInterrupt:
+            self._wait_for_all()  # whoever goes on from here may take their folders away
+            raise
+        self._line.close()
         self._running.clear()
+
+    def _wait_for_all(self) -> None:
+        try:
+            self._line.recv(1)
+        except TimeoutError:
+            for running in self._running.values():
+                running.process.kill()
+        for running in self._running.values():
+            running.process.wait()
 
     def log(self, name: str) -> Path:
         """The log file of one."""
         return self._folder / f"{name}.log"
 
     def _launch(self, component: Component) -> subprocess.Popen[bytes]:
+        line = self._far.fileno()
+        keeper = [sys.executable, "-I", "-S", str(_KEEPER), str(line), str(self._grace)]
         with self.log(component.name).open("ab") as log:
             return subprocess.Popen(
-                component.command,
+                [*keeper, *component.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self._cwd,
                 env=self._environment | dict(component.environment),
-                start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it makes one system call, no more
+                start_new_session=True,  # Ctrl-C in our terminal is for us alone
+                pass_fds=[line],
             )
 
     def _ended(self, name: str, status: int) -> RunError:
@@ -143,14 +167,3 @@ class Processes:
             f"{name} ended with {how}. Its last lines:\n  " + "\n  ".join(lines),
             hint=f"All of them: {self.log(name)}",
         )
-
-
-def _end_group(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    try:
-        os.killpg(process.pid, how)
-    except ProcessLookupError:
-        return
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 MARKER = "definitions.py"
 HOME_VARIABLE = "AGENTFLOW_HOME"
 ENVIRONMENT_VARIABLE = "AGENTFLOW_ENVIRONMENT"
+VARIABLES_FILE = ".env"
 SERVE_VARIABLE = "AGENTFLOW_SERVE"
 """A version hash: the code location then serves this version alone (`agentflow run FILE`)."""
+
+_CLOSED = ("artifacts", "dagster", "dagster-artifacts", "dagster-direct", "logs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class Project:
         home: Where database, artifacts and logs are kept; `.agentflow` in the root unless
             `AGENTFLOW_HOME` says otherwise.
         environment: The environment that deployments go to.
-        variables: The process's environment variables.
+        variables: The process's environment variables, over those of the root's `.env`. Never
+            shown: secrets are among them.
     """
 
     root: Path
@@ -41,12 +45,13 @@ class Project:
         """The project that holds a folder (by default the current one).
 
         Raises:
-            UsageError: no folder above has a `definitions.py`.
+            UsageError: no folder above has a `definitions.py`, or its `.env` is not UTF-8.
         """
-        told = dict(os.environ if variables is None else variables)
+        process = os.environ if variables is None else variables
         folder = (start or Path.cwd()).resolve()
         for root in (folder, *folder.parents):
             if (root / MARKER).is_file():
+                told = {**_from_file(root / VARIABLES_FILE), **process}
                 home = Path(told.get(HOME_VARIABLE) or root / ".agentflow").expanduser().resolve()
                 return cls(root, home, told.get(ENVIRONMENT_VARIABLE) or "local", told)
         raise UsageError(
@@ -58,6 +63,17 @@ class Project:
     def artifacts(self) -> Path:
         """Where large outputs are kept."""
         return self.home / "artifacts"
+
+    def make_home(self) -> Path:
+        """Makes the home where it is missing, closed to other users: its logs and artifacts hold
+        what agents saw and said.
+
+        As root the home itself may be passed through, for PostgreSQL then runs as another user.
+        """
+        self.home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        for name in _CLOSED:
+            (self.home / name).mkdir(mode=0o700, exist_ok=True)
+        return self.home
 
     def working_files(self) -> Iterator[Path]:
         """The agent files under `notebooks/`, sorted: `*.agent.yaml`, and notebooks with nodes."""
@@ -74,3 +90,15 @@ class Project:
         """A path as diagnostics and sources tell it: from the root where it lies inside."""
         full = path.resolve()
         return str(full.relative_to(self.root) if full.is_relative_to(self.root) else full)
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        found = dotenv_values(path, encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8.") from None
+    return {name: value for name, value in found.items() if value is not None}

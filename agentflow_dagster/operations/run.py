@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, cast
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.graph.inputs import complete_input
+from agentflow_dagster.operations.announcement import found_running
 from agentflow_dagster.operations.check import check_file
 from agentflow_dagster.operations.components import Ports
 from agentflow_dagster.operations.deploy import store_version
-from agentflow_dagster.operations.platform import Platform, found_running, start_platform
+from agentflow_dagster.operations.platform import Platform, start_platform
 from agentflow_dagster.operations.stores import project_stores
 from agentflow_dagster.spec.diagnostics import nearest
 

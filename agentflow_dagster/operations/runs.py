@@ -15,7 +15,6 @@ def list_runs(project: Project, agent: str | None, *, limit: int) -> list[Listed
     """The newest runs, of all agents or of one (named with `-` or `_`)."""
     from agentflow_dagster.orchestration.instance import newest_runs, write_instance
 
-    project.home.mkdir(parents=True, exist_ok=True)
-    folder = write_instance(project.home, queued=True)
+    folder = write_instance(project.make_home(), queued=True)
     with database_url(project.home, project.variables) as url:
         return newest_runs(folder, url, agent, limit=limit)

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 @contextmanager
 def project_stores(project: Project) -> Generator[Stores]:
     """The project's stores, for as long as the block lasts; starts its database where needed."""
-    project.home.mkdir(parents=True, exist_ok=True)
     with (
-        database_url(project.home, project.variables) as url,
+        database_url(project.make_home(), project.variables) as url,
         open_stores(url, project.artifacts) as stores,
     ):
         yield stores

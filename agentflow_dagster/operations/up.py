@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import RunError
+from agentflow_dagster.operations.announcement import announced, found_process
 from agentflow_dagster.operations.components import Ports
-from agentflow_dagster.operations.platform import announced, found_running, start_platform
+from agentflow_dagster.operations.platform import start_platform
 from agentflow_dagster.spec.parse import parse_agent
 
 if TYPE_CHECKING:
@@ -48,12 +49,12 @@ def stop_running(project: Project) -> bool:
     Raises:
         RunError: it is still there after a minute.
     """
-    running = found_running(project)
+    running = found_process(project)
     if running is None:
         return False
     os.kill(int(running["pid"]), signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    while found_running(project) is not None:
+    while found_process(project) is not None:
         if time.monotonic() > deadline:
             raise RunError(
                 f"Process {running['pid']} is still up after {_STOP_SECONDS:g} s.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+_FIELDS = ("run_id", "agent", "status", "first_step_ms", "latency_ms", "cost_usd", "url")
+
 
 @click.command("demo")
 @click.option("--keep", is_flag=True, help="Stay up afterwards, to look around, until Ctrl-C.")
@@ -14,12 +16,12 @@ def command(keep: bool) -> int:
     says SUCCESS of every run.
     """
     from agentflow_dagster.cli.context import current_project, known_kinds
+    from agentflow_dagster.cli.interrupt import stopped_cleanly
     from agentflow_dagster.cli.output import (
         print_json,
         print_table,
         progress,
         record_rows,
-        stopped_cleanly,
     )
     from agentflow_dagster.operations.demo import demo
 
@@ -37,14 +39,10 @@ def command(keep: bool) -> int:
             click.echo(f"{record.agent}  {record.status}  {record.url}")
             for problem in filter(None, [n.error for n in record.nodes] or [record.error]):
                 click.secho(f"  {problem}", fg="red")
+        runs = [{name: record.to_json()[name] for name in _FIELDS} for record in records]
+        print_json({"runs": [dict(run) for run in runs]}, indent=None)
         if keep:
             click.echo(f"Dagster is at {platform.client.url} until Ctrl-C.", err=True)
-            try:
-                for revived in platform.watch():
-                    click.echo(f"{revived} had died and was started again.", err=True)
-            except KeyboardInterrupt:
-                told("Stopping")
-    fields = ("run_id", "agent", "status", "first_step_ms", "latency_ms", "cost_usd", "url")
-    runs = [{name: record.to_json()[name] for name in fields} for record in records]
-    print_json({"runs": [dict(run) for run in runs]}, indent=None)
+            for revived in platform.watch():
+                click.echo(f"{revived} had died and was started again.", err=True)
     return 0 if records and all(record.status == "SUCCESS" for record in records) else 1

@@ -21,7 +21,8 @@ def command(target: str, given: str, as_json: bool) -> int:
       agentflow run notebooks/invoice_check.ipynb --input @params.json --json
     """
     from agentflow_dagster.cli.context import current_project, known_kinds, read_input
-    from agentflow_dagster.cli.output import print_json, print_record, progress, stopped_cleanly
+    from agentflow_dagster.cli.interrupt import stopped_cleanly
+    from agentflow_dagster.cli.output import print_json, print_record, progress
     from agentflow_dagster.operations.run import run_agent
 
     input_ = read_input(given)

@@ -22,7 +22,8 @@ def command(dagster_port: int, gateway_port: int, jupyter_port: int, no_jupyter:
       agentflow up --dagster-port 3001 --no-jupyter
     """
     from agentflow_dagster.cli.context import current_project
-    from agentflow_dagster.cli.output import progress, stopped_cleanly
+    from agentflow_dagster.cli.interrupt import stopped_cleanly
+    from agentflow_dagster.cli.output import progress
     from agentflow_dagster.operations.up import Ports, missing_variables, stay_up
 
     project = current_project()
