@@ -63,6 +63,8 @@ def fault(problem: str, source: str, scope: Mapping[str, JsonSchema], types: Cel
     if "recursion" in problem:
         return Fault("AF205", "The expression is nested too deep.", USE_CODE, 0)
     match = _ERROR.search(problem)
+    if "incompatible function arguments" in problem:
+        return Fault("AF201", "The expression has half a character.", "", 0)
     if match is None:
         return Fault("AF201", f"{problem.strip().rstrip('.')}.", "", 0)
     line, column, said = int(match[1]), int(match[2]), match[3].strip()

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, cast
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.graph import cel_syntax, cel_values
 from agentflow_dagster.graph.cel_messages import USE_CODE, Fault, fault, runtime_message
+from agentflow_dagster.graph.cel_types import CelTypes
 from agentflow_dagster.spec.schemas import properties
+from agentflow_dagster.spec.values import Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cel_expr_python import cel
 
-    from agentflow_dagster.graph.cel_types import CelTypes
     from agentflow_dagster.spec.values import JsonSchema, Value
 
 RESERVED = frozenset(
@@ -72,15 +73,13 @@ def check(source: str, scope: Mapping[str, JsonSchema]) -> Checked | Fault:
         return Fault("AF205", f"The expression has {len(source):,} characters.", USE_CODE, 0)
     from cel_expr_python import cel
 
-    from agentflow_dagster.graph.cel_types import CelTypes
-
     types = CelTypes()
     mentioned = set(_WORD.findall(source))
     variables = {n: types.declare(s) for n, s in scope.items() if n in mentioned}
     environment = cel.NewEnv(types.pool(), variables=variables, extensions=_extensions())
     try:
         compiled = environment.compile(source)
-    except RuntimeError as problem:
+    except (RuntimeError, TypeError) as problem:
         return fault(str(problem), source, scope, types)
     syntax = cel_syntax.parse(compiled.serialize())
     if syntax.nested_loops > 1:
@@ -94,7 +93,7 @@ def reads(source: str) -> tuple[cel_syntax.Read, ...]:
         return ()
     try:
         compiled = _evaluator().compile(source, disable_check=True)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         return ()
     return cel_syntax.parse(compiled.serialize()).reads
 
@@ -152,8 +151,9 @@ def _result_schema(
 def _compiled(source: str) -> tuple[cel.Expression, cel_syntax.Read | None]:
     try:
         compiled = _evaluator().compile(source, disable_check=True)
-    except RuntimeError as problem:
-        raise _failed(source, str(problem)) from None
+    except (RuntimeError, TypeError) as problem:
+        found = fault(str(problem), source, {}, CelTypes())
+        raise _failed(source, found.message, hint=found.hint) from None
     return compiled, cel_syntax.parse(compiled.serialize()).reference
 
 
@@ -173,6 +173,8 @@ def _extensions() -> list[Any]:
 def _follow(source: str, reference: cel_syntax.Read, values: Mapping[str, Value]) -> Value:
     value: Value = dict(values)
     for name in (reference.root, *reference.path):
+        if isinstance(value, Part):
+            value = cast("Value", dict(value.summary))
         if not isinstance(value, dict) or name not in value:
             hint = _NOT_SET.get(reference.root, "")
             raise _failed(source, f"there is no {name!r}", hint=hint)
