@@ -105,6 +105,8 @@ def _unknown_field(
             )
             return Fault(code, f"The {noun} {name!r} is not declared.", hint, offset)
     hint = nearest(name, properties(schema))
+    if not hint and schema is scope.get("input"):
+        hint = "Declare it under spec.inputs.properties."
     return Fault("AF203", f"There is no field {name!r} here.", hint, offset)
 
 

@@ -68,7 +68,10 @@ class Plan:
         Raises:
             KeyError: no such node.
         """
-        return next(s for s in self.steps if s.name == name)
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
 
 
 def build_plan(

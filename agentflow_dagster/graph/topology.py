@@ -59,7 +59,7 @@ def sort(nodes: Iterable[str], edges: Iterable[Edge]) -> Topology | tuple[str, .
     try:
         sorter.prepare()
     except CycleError as cycle:
-        return tuple(reversed(cycle.args[1]))
+        return tuple(cycle.args[1])
     rank = {name: i for i, name in enumerate(names)}
     order: list[str] = []
     while sorter.is_active():
