@@ -138,12 +138,12 @@ async def _attempt(
 ) -> NodeResult | None:
     scope = _scope(plan, attempt, services, secrets)
     node = step.node
-    _require_set(step, scope)
+    kind = services.kinds[node.kind]
+    _require_set(step, kind, scope)
     if node.when is not None and templates.fill(node.when, scope) is not True:
         return None
-    kind = services.kinds[node.kind]
-    filled = templates.fill(dict(node.with_), scope)
-    config = kind.config.model_validate(filled, by_alias=True, by_name=False)
+    filled = cast("dict[str, Value]", templates.fill(kind.templated(node.with_), scope))
+    config = kind.config.model_validate({**node.with_, **filled}, by_alias=True, by_name=False)
     setup = plan.agent.spec.defaults.code
     context = NodeContext(
         run_id=attempt.run_id,
@@ -187,13 +187,13 @@ def _scope(
     }
 
 
-def _require_set(step: PlanStep, scope: Mapping[str, Value]) -> None:
+def _require_set(step: PlanStep, kind: Kind[KindConfig], scope: Mapping[str, Value]) -> None:
     """Refuses to begin without a variable or secret that the step reads unguarded.
 
     Raises:
         RunError: it names the first that is not set.
     """
-    texts = list(templates.find([dict(step.node.with_), step.node.when], ()))
+    texts = templates.of_node(step.name, step.node, kind)
     for root, reads in templates.roots(texts).items():
         known = scope.get(root)
         if root not in {"env", "secret"} or not isinstance(known, dict):

@@ -68,7 +68,7 @@ def check_agent(agent: Agent, kinds: Catalogue) -> Verdict:
         return Verdict(tuple(found), None)
     schemas, problems = expression_types.check_expressions(agent, kinds, topology, ports)
     found += problems
-    found += skipped_reads.check_presence(agent, topology, ports)
+    found += skipped_reads.check_presence(agent, kinds, topology, ports)
     if has_errors(found):
         return Verdict(tuple(found), None)
     return Verdict(tuple(found), build_plan(agent, topology, kinds, ports, schemas))

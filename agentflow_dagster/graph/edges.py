@@ -33,7 +33,7 @@ def draw(
             *_after(name, node, ports),
             *_named_by_kind(name, node, kinds, ports),
             *_on_error(name, node, agent),
-            *_implied(name, node, ports),
+            *_implied(name, node, kinds, ports),
         ):
             if isinstance(found, Edge):
                 edges.append(found)
@@ -120,9 +120,9 @@ def _on_error(name: str, node: Node, agent: Agent) -> Iterator[Edge | Diagnostic
 
 
 def _implied(
-    name: str, node: Node, ports: Mapping[str, tuple[str, ...]]
+    name: str, node: Node, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Edge | Diagnostic]:
-    for text in templates.of_node(name, node):
+    for text in templates.of_node(name, node, kinds[node.kind]):
         for root, reads in templates.roots([text]).items():
             if root not in ports:
                 continue

@@ -65,12 +65,13 @@ def _check_node(
 ) -> Iterator[Diagnostic]:
     path = ("spec", "nodes", name)
     config = kind.config.model_json_schema(by_alias=True)
-    for text in templates.find(node.with_, (*path, "with")):
+    for program in kind.programs & node.with_.keys():
+        for text in templates.find(node.with_[program], (*path, "with", program)):
+            yield from _check_program(text, scope)
+    for text in templates.find(kind.templated(node.with_), (*path, "with")):
         schema, problems = templates.check_text(text, scope)
         yield from problems
         inside = text.path[len(path) + 1 :]
-        if inside[0] in kind.programs:
-            yield from _check_program(text)
         wanted = schema_at_path(config, inside)
         if not problems and wanted:
             yield from templates.check_fit(text.path, schema, wanted)
@@ -78,12 +79,15 @@ def _check_node(
         yield from _check_when(templates.TemplateText((*path, "when"), node.when), scope)
 
 
-def _check_program(text: templates.TemplateText) -> Iterator[Diagnostic]:
-    """A value written into a program would be run as a part of it, whoever sent it."""
-    for root in templates.roots([text]):
+def _check_program(
+    text: templates.TemplateText, scope: Mapping[str, JsonSchema]
+) -> Iterator[Diagnostic]:
+    """A value written into a program would be run as a part of it, whoever sent it; so programs
+    are taken as they stand, and who means otherwise is told."""
+    for root in templates.roots([text]).keys() & scope.keys():
         yield error(
             "AF209",
-            f"`{text.path[-1]}` is a program, and {root!r} would be written into it.",
+            f"`{text.path[-1]}` is a program: {root!r} is not written into it.",
             pointer=pointer(*text.path),
             hint="Give the value by `inputs`, and read it there as a variable.",
         )

@@ -50,7 +50,7 @@ def mismatch(schema: JsonSchema, name: str, value: JsonValue) -> str:
 
 
 def complete_input(schema: JsonSchema, given: JsonObject) -> JsonObject:
-    """The input with defaults filled in and whole numbers made doubles where numbers are wanted.
+    """The input with defaults filled in, and its numbers doubles or integers as they are wanted.
 
     Raises:
         UsageError: it does not meet the schema; every problem is named.
@@ -70,12 +70,15 @@ def complete_input(schema: JsonSchema, given: JsonObject) -> JsonObject:
 
 
 def conform(value: Value, schema: JsonSchema) -> Value:
-    """Whole numbers as doubles where the schema says `number`, so that CEL's types hold."""
+    """Whole numbers as doubles where the schema says `number`, and the other way round where it
+    says `integer` (JSON's 3.0 is one), so that CEL's types hold."""
     match value:
         case bool():
             return value
         case int() if simple_type(schema)[0] == "number" and abs(value) < 1 << 1023:
             return float(value)
+        case float() if simple_type(schema)[0] == "integer" and value.is_integer():
+            return int(value)
         case dict():
             known = properties(schema)
             extra = schema.get("additionalProperties")

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from agentflow_dagster.graph.presence import Presence
     from agentflow_dagster.graph.topology import Topology
     from agentflow_dagster.spec.document import Agent
+    from agentflow_dagster.spec.kind import Catalogue
 
 
 def check_presence(
-    agent: Agent, topology: Topology, ports: Mapping[str, tuple[str, ...]]
+    agent: Agent,
+    kinds: Catalogue,
+    topology: Topology,
+    ports: Mapping[str, tuple[str, ...]],
 ) -> Iterator[Diagnostic]:
     """Judges the agent's outputs, and nodes that one of several ways is enough for.
 
@@ -32,7 +36,7 @@ def check_presence(
         return
     for name, node in agent.spec.nodes.items():
         if node.join == "any":
-            for text in templates.of_node(name, node):
+            for text in templates.of_node(name, node, kinds[node.kind]):
                 yield from _absent_reads(text, ports, judged, when=name)
     for key, value in agent.spec.outputs.items():
         for text in templates.find(value, ("spec", "outputs", key)):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.graph.cel_syntax import Read
     from agentflow_dagster.spec.document import Node
+    from agentflow_dagster.spec.kind import KindConfig, KindSignature
     from agentflow_dagster.spec.values import JsonSchema, JsonValue, Value
 
 Path = tuple[str | int, ...]
@@ -45,10 +46,10 @@ def find(value: JsonValue, path: Path) -> Iterator[TemplateText]:
             return
 
 
-def of_node(name: str, node: Node) -> Iterator[TemplateText]:
+def of_node(name: str, node: Node, kind: KindSignature[KindConfig]) -> Iterator[TemplateText]:
     """Every text of a node that has something to evaluate: in its config and its `when`."""
     path = ("spec", "nodes", name)
-    yield from find(node.with_, (*path, "with"))
+    yield from find(kind.templated(node.with_), (*path, "with"))
     if node.when is not None:
         yield from find(node.when, (*path, "when"))
 

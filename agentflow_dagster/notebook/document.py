@@ -145,7 +145,7 @@ def _node(node: NodeWiring, positions: dict[str, Position]) -> JsonObject:
     for index, name in enumerate(node.outputs):
         made = node.read.names.defines[name].position
         positions[pointer(*place, "with", "outputs", index)] = cell.place(made)
-    config: JsonObject = {"code": _literal(cell.source)}
+    config: JsonObject = {"code": cell.source}
     if inputs:
         config["inputs"] = inputs
     config["outputs"] = cast("list[JsonValue]", list(node.outputs))
@@ -209,11 +209,6 @@ def _agent_name(stem: str) -> str:
 
 def _reference(producer: str | None, name: str) -> str:
     return f"{{{{{producer}.output.{name}}}}}" if producer else f"{{{{input.{name}}}}}"
-
-
-def _literal(source: str) -> str:
-    """Source text as a template that gives exactly that text."""
-    return source.replace("{{", "{{'{{'}}")
 
 
 def _place(diagnostic: Diagnostic) -> tuple[int, int, int]:

@@ -48,7 +48,8 @@ class KindSignature(ABC, Generic[ConfigT]):
         uses: Defaults that count for the node: `llm`, `code`.
         fixed: Fields of the config that decide ports, reads or output, so that no expression can
             stand in their place.
-        programs: Fields of the config that are run as code, so that no value may be written in.
+        programs: Fields of the config that are run as code: they are taken as they stand, so that
+            no value can be written into them.
     """
 
     name: ClassVar[str]
@@ -65,6 +66,10 @@ class KindSignature(ABC, Generic[ConfigT]):
     def family(self) -> str:
         """`ai` of `ai.classify`."""
         return self.name.partition(".")[0]
+
+    def templated(self, config: RawConfig) -> dict[str, JsonValue]:
+        """The part of the config whose expressions are evaluated: all but its programs."""
+        return {name: value for name, value in config.items() if name not in self.programs}
 
     def ports(self, config: RawConfig) -> tuple[str, ...]:
         """The ports by which the node may leave; `error` is added where `onError` is set."""

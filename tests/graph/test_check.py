@@ -106,7 +106,7 @@ SLIPS = [
         "AF209",
         "/spec/nodes/draft/with/code",
         "code:",
-        "'input' would be written into it",
+        "'input' is not written into it",
         "`inputs`",
     ),
     Slip(
