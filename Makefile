@@ -56,3 +56,7 @@ wheel: environment ## Build the wheel into dist/
 clean: ## Remove the environment and what tools left behind (not .agentflow, which holds data)
 	rm -rf .venv dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: screenshots
+screenshots: environment ## Take the README's screenshots anew (needs chromium)
+	@$(BIN)/python docs/images/take.py

@@ -7,15 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
-from agentflow_dagster.operations.components import Ports, components, jupyter_url
-from agentflow_dagster.operations.processes import Processes
 from agentflow_dagster.operations.project import Project
 from agentflow_dagster.operations.scaffold import scaffold
 from tests.support.chromium import chromium
+from tests.support.jupyterlab import jupyterlab
 from tests.support.openai_server import Scripted
 from tests.support.waiting import wait_until
 
@@ -244,24 +242,9 @@ def notebook_url(tmp_path: Path) -> Generator[str]:
     """The invoice notebook in a JupyterLab started as every project starts it."""
     root = tmp_path / "project"
     scaffold(root)
-    variables = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "jupyter")}
-    project = Project(root, root / ".agentflow", "local", variables)
-    ports = Ports.free(gateway=False, jupyter=True)
-    assert ports.jupyter is not None
-    parts = components(project, ports, workspace=root / "workspace.yaml", daemon=False)
-    lab = next(part for part in parts if part.name == "jupyterlab")
-    with Processes(project.home / "logs", variables, root) as processes:
-        processes.start([lab])
-        wait_until(lambda: processes.check() or _answers(str(lab.ready_url)))
-        address = jupyter_url(project, ports.jupyter)
-        yield address.replace("/lab?", "/lab/tree/notebooks/invoice_check.ipynb?")
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url).status_code == 200
-    except httpx.HTTPError:
-        return False
+    project = Project(root, root / ".agentflow", "local", dict(os.environ))
+    with jupyterlab(project, tmp_path / "jupyter") as address:
+        yield address
 
 
 def test_a_notebook_says_what_its_nodes_do(notebook_url: str, page: Page, tmp_path: Path) -> None:
