@@ -15,7 +15,7 @@ _AGAIN_SECONDS = 0.5
 
 @contextmanager
 def stopped_cleanly() -> Generator[None]:
-    """Turns SIGINT, SIGTERM and SIGHUP into a KeyboardInterrupt, so that all that was started stops.
+    """Turns SIGINT, SIGTERM and SIGHUP into a KeyboardInterrupt, so that what was started stops.
 
     Once that is under way, further signals do nothing: a terminal that closes sends several, and
     stopping takes seconds. An interrupt that a library swallowed (gRPC's does, in a callback) is

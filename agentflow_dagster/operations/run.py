@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from agentflow_dagster.errors import UsageError
+from agentflow_dagster.errors import RunError, UsageError
 from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.graph.inputs import complete_input
 from agentflow_dagster.operations.announcement import found_running
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject, JsonSchema
 
 _POLL_SECONDS = 0.2
+_STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ def run_agent(
         try:
             return wait_for(platform, chosen.plan, run_id, asked_at=asked_at)
         except KeyboardInterrupt:
-            platform.client.terminate(run_id)
+            progress(f"Stopping run {run_id}")
+            _stop(platform, run_id)
             raise
 
 
@@ -99,6 +101,19 @@ def wait_for(platform: Platform, plan: Plan, run_id: str, *, asked_at: float) ->
         environment=platform.project.variables,
         asked_at=asked_at,
     )
+
+
+def _stop(platform: Platform, run_id: str) -> None:
+    """Asks Dagster to stop a run, and waits: its record is to say how it ended."""
+    from agentflow_dagster.orchestration.client import FINISHED
+
+    deadline = time.monotonic() + _STOP_SECONDS
+    with suppress(RunError):  # where Dagster is gone too, the interrupt is what there is to tell
+        platform.client.terminate(run_id)
+        while platform.client.run(run_id)["status"] not in FINISHED:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_POLL_SECONDS)
 
 
 def find_runnable(

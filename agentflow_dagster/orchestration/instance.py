@@ -49,11 +49,21 @@ def instance_config(home: Path, *, queued: bool, max_runs: int) -> dict[str, Any
         coordinator = {
             "module": "dagster._core.run_coordinator",
             "class": "QueuedRunCoordinator",
-            "config": {"dequeue_interval_seconds": 1, "dequeue_use_threads": True},
+            "config": {
+                "dequeue_interval_seconds": 1,
+                "dequeue_use_threads": True,
+                # A code server that died is back within seconds; its runs wait in the queue.
+                "max_user_code_failure_retries": 20,
+                "user_code_failure_retry_delay": 5,
+            },
         }
     return {
         "storage": {"postgres": {"postgres_url": {"env": DATABASE_VARIABLE}}},
         "run_coordinator": coordinator,
+        "run_launcher": {
+            "module": "agentflow_dagster.orchestration.launcher",
+            "class": "LocalRunLauncher",
+        },
         "concurrency": {
             "runs": {"max_concurrent_runs": max_runs},
             # An agent's pool has `maxConcurrentExecutions` slots, one taken by each of its runs.

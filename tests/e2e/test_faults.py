@@ -1,0 +1,227 @@
+"""Nothing that was acknowledged is lost or done twice, whatever is killed in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+import pytest
+
+from agentflow_dagster.errors import RunError
+from agentflow_dagster.operations.token import project_token
+from tests.e2e.test_webhook import CRASH, triage
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from tests.e2e.conftest import Running
+
+pytestmark = pytest.mark.fault
+
+TICKS = """
+query Ticks($name: String!) {
+  sensorOrError(
+    sensorSelector: {
+      repositoryName: "__repository__", repositoryLocationName: "agentflow", sensorName: $name
+    }
+  ) {
+    ... on Sensor { sensorState { ticks(limit: 100) { id status } } }
+  }
+}"""
+
+VERSION = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {{name: says-its-version}}
+spec:
+  nodes:
+    say:
+      kind: code.python
+      with: {{code: "said = 'version {version}'", outputs: [said]}}
+  outputs: {{said: "{{{{say.output.said}}}}"}}
+"""
+
+ENDLESS = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: endless}
+spec:
+  inputs: {type: object, required: [path], properties: {path: {type: string}}}
+  nodes:
+    spin:
+      kind: code.python
+      timeout: 1h
+      with:
+        inputs: {path: "{{input.path}}"}
+        code: |
+          import os, time
+          with open(path + ".new", "w") as file:
+              file.write(str(os.getpid()))
+          os.rename(path + ".new", path)
+          while True:
+              time.sleep(0.1)
+"""
+
+
+def component(running: Running, name: str) -> int:
+    assert running.platform.processes is not None
+    return running.platform.processes.pid(name)
+
+
+def revive(running: Running, *names: str) -> None:
+    """Waits until these have been found dead and started again."""
+    processes = running.platform.processes
+    assert processes is not None
+    missing = set(names)
+
+    def all_revived() -> bool:
+        missing.difference_update(processes.revive())
+        return not missing
+
+    wait_until(all_revived)
+
+
+@contextmanager
+def held(running: Running, name: str) -> Generator[None]:
+    """A component that does nothing for as long as the block lasts, unless it is killed there."""
+    pid = component(running, name)
+    os.killpg(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        if psutil.pid_exists(pid):
+            os.killpg(pid, signal.SIGCONT)
+
+
+def ticks(running: Running) -> set[str]:
+    """The sensor's finished ticks, as Dagster recorded them."""
+    answer = httpx.post(
+        f"{running.platform.client.url}/graphql",
+        json={"query": TICKS, "variables": {"name": "support_triage__events"}},
+        timeout=60,
+    ).json()
+    told: list[dict[str, Any]] = answer["data"]["sensorOrError"]["sensorState"]["ticks"]
+    return {tick["id"] for tick in told if tick["status"] != "STARTED"}
+
+
+def answers(running: Running) -> bool:
+    try:
+        return httpx.get(f"{running.platform.gateway}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def loads(running: Running) -> bool:
+    try:
+        running.platform.client.reload()
+    except RunError:
+        return False
+    return True
+
+
+def daemon_log(running: Running) -> str:
+    assert running.platform.processes is not None
+    return running.platform.processes.log("daemon").read_text()
+
+
+@pytest.mark.parametrize("killed", [["gateway"], ["gateway", "daemon"]], ids=" and ".join)
+def test_an_acknowledged_call_starts_its_run_once(running: Running, killed: list[str]) -> None:
+    plan = triage(running)
+    with held(running, "daemon"):
+        accepted = running.post("/tickets", CRASH)
+        assert accepted.status_code == 202
+        for name in killed:
+            os.kill(component(running, name), signal.SIGKILL)
+        key = {"dagster/run_key": accepted.json()["run_key"], "agentflow/agent": "support-triage"}
+        assert running.platform.client.runs(key) == []
+        revive(running, *killed)
+    run_id = running.run_of(plan, accepted.json()["event_id"])
+    assert running.finish(plan, run_id).status == "SUCCESS"
+
+    seen = ticks(running)
+    wait_until(lambda: len(ticks(running) - seen) >= 2)
+    assert [run["runId"] for run in running.platform.client.runs(key)] == [run_id]
+    wait_until(lambda: answers(running))
+    event = running.platform.stores.inbox.get(accepted.json()["event_id"])
+    assert event is not None
+    assert (event.state, event.run_id) == ("started", run_id)
+
+
+def test_a_run_stays_on_the_version_it_started_with(running: Running) -> None:
+    file = running.project.root / "notebooks" / "says_its_version.agent.yaml"
+    file.write_text(VERSION.format(version=1))
+    (first,) = running.deploy(file.name)
+    with held(running, "daemon"):
+        old = running.launch(first, {})
+        assert running.platform.client.run(old)["status"] == "QUEUED"
+        file.write_text(VERSION.format(version=2))
+        (second,) = running.deploy(file.name)
+        new = running.launch(second, {})
+    done = [running.finish(first, old), running.finish(second, new)]
+    assert [one.outputs for one in done] == [{"said": "version 1"}, {"said": "version 2"}]
+    told = [running.platform.client.run(run)["tags"] for run in (old, new)]
+    hashes = [{t["key"]: t["value"] for t in tags}["agentflow/version"] for tags in told]
+    live = {d.version.agent: d.version for d in running.platform.stores.versions.live("local")}
+    assert hashes[1] == live["says-its-version"].hash != hashes[0]
+    file.unlink()
+
+
+def endless_run(running: Running, path: Path) -> tuple[str, int]:
+    """A run that would never end, and the process of its code."""
+    file = running.project.root / "notebooks" / "endless.agent.yaml"
+    file.write_text(ENDLESS)
+    (plan,) = running.deploy(file.name)
+    run_id = running.launch(plan, {"path": str(path)})
+    wait_until(path.exists)
+    file.unlink()
+    return run_id, int(path.read_text())
+
+
+def test_a_run_that_is_stopped_leaves_no_process(running: Running, tmp_path: Path) -> None:
+    run_id, pid = endless_run(running, tmp_path / "pid")
+    assert psutil.pid_exists(pid)
+    running.platform.client.terminate(run_id)
+    wait_until(lambda: running.platform.client.run(run_id)["status"] == "CANCELED")
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_run_ends_with_the_server_that_runs_it(running: Running, tmp_path: Path) -> None:
+    """Both processes that could tell of its end are killed: Dagster's run monitoring has to."""
+    run_id, pid = endless_run(running, tmp_path / "pid")
+    os.kill(component(running, "code-server"), signal.SIGKILL)
+    revive(running, "code-server")
+    assert not psutil.pid_exists(pid)
+    wait_until(lambda: running.platform.client.run(run_id)["status"] == "FAILURE")
+    wait_until(lambda: loads(running))
+
+
+def test_a_queued_run_waits_for_a_code_server_that_died(running: Running) -> None:
+    plan = triage(running)
+    with held(running, "daemon"):
+        run_id = running.launch(plan, {"subject": "Print", "body": "How do I print?"})
+        os.kill(component(running, "code-server"), signal.SIGKILL)
+        wait_until(lambda: not loads(running))
+    wait_until(lambda: f"error dequeuing run {run_id}" in daemon_log(running))
+    revive(running, "code-server")
+    assert running.finish(plan, run_id).status == "SUCCESS"
+    wait_until(lambda: loads(running))
+
+
+def test_calls_are_told_to_come_back_while_the_front_door_is_down(running: Running) -> None:
+    """A caller sees a refused connection or 202, never a 202 without an event."""
+    os.kill(component(running, "gateway"), signal.SIGKILL)
+    with pytest.raises(httpx.TransportError):
+        running.post("/tickets", CRASH)
+    revive(running, "gateway")
+    wait_until(lambda: answers(running))
+    token = project_token(running.project)
+    ready = httpx.get(
+        f"{running.platform.gateway}/readyz", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert ready.status_code == 200
