@@ -20,7 +20,7 @@ MIN_LENGTH = 6
 """Shorter values would mask ordinary text; the engine refuses them as secrets."""
 
 
-_LOWER_CASE = re.compile(r"%[0-9A-F]{2}")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|\\\\u[0-9A-Fa-f]{4}")
 
 
 class Redactor:
@@ -28,13 +28,9 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets for form in _forms(secret) if len(form) >= MIN_LENGTH}
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._text = re.compile("|".join(map(re.escape, longest_first))) if forms else None
-        self._bytes = (
-            re.compile(b"|".join(re.escape(f.encode("utf-8")) for f in longest_first))
-            if forms
-            else None
-        )
+        pattern = "|".join(_pattern(form) for form in sorted(forms, key=len, reverse=True))
+        self._text = re.compile(pattern) if forms else None
+        self._bytes = re.compile(pattern.encode()) if forms else None
 
     def text(self, text: str) -> str:
         """The text without secrets."""
@@ -61,9 +57,9 @@ class Redactor:
 
 def _forms(secret: str) -> Iterator[str]:
     yield secret
-    for escaped in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
-        yield escaped
-        yield _LOWER_CASE.sub(lambda match: match[0].lower(), escaped)
+    yield quote(secret, safe="")
+    yield quote(secret)
+    yield quote_plus(secret)
     for ascii_only in (True, False):
         yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
     data = secret.encode("utf-8")
@@ -73,6 +69,11 @@ def _forms(secret: str) -> Iterator[str]:
         yield encode(data).decode().rstrip("=")
         for shift in range(3):
             yield _aligned(encode(b"\0" * shift + data).decode(), shift, len(data))
+
+
+def _pattern(form: str) -> str:
+    """A regular expression for the form; escapes are written in small or capital letters."""
+    return _ESCAPE.sub(lambda escape: f"(?i:{escape[0]})", re.escape(form))
 
 
 def _aligned(encoded: str, shift: int, length: int) -> str:

@@ -21,7 +21,9 @@ class ChatConfig(KindConfig):
     """What is said to the model."""
 
     prompt: str = Field(min_length=1, description="What the user says.")
-    system: str = Field("", description="How the model should behave, and what it should know.")
+    system: str = Field(
+        default="", description="How the model should behave, and what it should know."
+    )
 
 
 class Chat(Kind[ChatConfig]):

@@ -26,7 +26,7 @@ class ClassifyConfig(KindConfig):
     labels: dict[Label, str] = Field(
         min_length=2, max_length=100, description="Each label and what it stands for."
     )
-    instructions: str = Field("", description="Anything more that the model should know.")
+    instructions: str = Field(default="", description="Anything more that the model should know.")
 
 
 class Classify(Kind[ClassifyConfig]):

@@ -40,9 +40,9 @@ class PythonConfig(KindConfig):
         default_factory=dict[str, Any], description="Names that the code finds defined."
     )
     outputs: tuple[Name, ...] | dict[Name, OutputSchema] = Field(
-        (), description="Names that the code leaves; a mapping gives each its JSON Schema."
+        default=(), description="Names that the code leaves; a mapping gives each its JSON Schema."
     )
-    memory: Quantity = Field("1Gi", description="Most memory beyond the bare interpreter.")
+    memory: Quantity = Field(default="1Gi", description="Most memory beyond the bare interpreter.")
 
 
 class Python(Kind[PythonConfig]):

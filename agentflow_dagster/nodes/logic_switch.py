@@ -31,7 +31,7 @@ class SwitchConfig(KindConfig):
     cases: dict[Case, bool] = Field(
         min_length=1, max_length=100, description="Each way out and when it is taken."
     )
-    default: Case | None = Field(None, description="The way out where no case holds.")
+    default: Case | None = Field(default=None, description="The way out where no case holds.")
 
 
 class Switch(Kind[SwitchConfig]):

@@ -33,8 +33,8 @@ class HttpConfig(KindConfig):
     query: dict[str, str | int | float | bool] = Field(
         default_factory=dict[str, str | int | float | bool]
     )
-    json_: JsonValue = Field(None, alias="json", description="Sent as JSON.")
-    body: str | None = Field(None, description="Sent as it is; not together with `json`.")
+    json_: JsonValue = Field(default=None, alias="json", description="Sent as JSON.")
+    body: str | None = Field(default=None, description="Sent as it is; not together with `json`.")
 
     @model_validator(mode="after")
     def _one_body(self) -> HttpConfig:
@@ -113,9 +113,10 @@ def _place(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        parts, usable = urlsplit(""), False
+    if not usable:
         shown = url.partition("?")[0].rpartition("@")[2]
         raise RunError(
             f"{shown!r} is not an http or https URL.",

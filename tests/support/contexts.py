@@ -1,0 +1,76 @@
+"""What an attempt of a node is given, for tests of node kinds alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from agentflow_dagster.errors import CodeError, ModelError
+from agentflow_dagster.ports.code import CodeRequest, CodeResult
+from agentflow_dagster.ports.kind import NodeContext
+from agentflow_dagster.ports.model import ModelReply, ModelRequest, Usage
+from agentflow_dagster.spec.document import LLM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentflow_dagster.spec.values import JsonValue, Value
+
+USAGE = Usage(12, 3, Decimal("0.001"), 7.0, "small/model", "small")
+
+
+@dataclass
+class SmallModel:
+    """A model in a few lines: it keeps what it was asked, and says what it was given to say."""
+
+    text: str = "ok"
+    output: JsonValue = None
+    refuses: bool = False
+    requests: list[ModelRequest] = field(default_factory=list[ModelRequest])
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        self.requests.append(request)
+        if self.refuses:
+            raise ModelError("No.", model="small/model", provider="small", status=429)
+        return ModelReply(self.text, self.output, USAGE)
+
+
+@dataclass
+class SmallRunner:
+    """Runs code here and now: for what a kind asks of a runner, not for what a sandbox does."""
+
+    requests: list[CodeRequest] = field(default_factory=list[CodeRequest])
+
+    async def run(self, request: CodeRequest) -> CodeResult:
+        self.requests.append(request)
+        names: dict[str, Any] = dict(request.inputs)
+        exec(f"{request.setup}\n{request.source}", names)
+        if missing := [name for name in request.outputs if name not in names]:
+            raise CodeError(f"{missing[0]!r} is not defined at the end.")
+        return CodeResult({name: names[name] for name in request.outputs}, "printed")
+
+
+def context(
+    *,
+    model: SmallModel | None = None,
+    code: SmallRunner | None = None,
+    llm: LLM | None = None,
+    setup: str = "",
+    attempt: int = 1,
+    timeout: float = 5.0,
+    upstream: Mapping[str, Value] | None = None,
+) -> NodeContext:
+    """A context of the node `probe` in the run `run-1`."""
+    return NodeContext(
+        run_id="run-1",
+        agent="small",
+        node="probe",
+        attempt=attempt,
+        llm=llm or LLM(),
+        setup=setup,
+        timeout=timeout,
+        upstream=upstream or {},
+        model=model or SmallModel(),
+        code=code or SmallRunner(),
+    )
