@@ -6,9 +6,8 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-import uvicorn
-
 from agentflow_dagster.gateway.app import Settings, create_app
+from agentflow_dagster.gateway.server import http_server
 from agentflow_dagster.operations.project import Project
 from agentflow_dagster.operations.stores import project_stores
 from agentflow_dagster.operations.token import project_token
@@ -28,7 +27,7 @@ def main() -> None:
         token=project_token(project),
         variables=project.variables,
     )
-    uvicorn.run(create_app(settings), host=given.host, port=given.port, log_level="warning")
+    http_server(create_app(settings), host=given.host, port=given.port).run()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,16 +15,19 @@ from starlette.concurrency import run_in_threadpool
 
 from agentflow_dagster import __version__
 from agentflow_dagster.errors import AgentFlowError, RunError, StoreError, UsageError
-from agentflow_dagster.gateway.webhooks import MAX_BODY_BYTES, Routes, read_event
+from agentflow_dagster.gateway.event import idempotency_key, read_event
+from agentflow_dagster.gateway.webhooks import Routes, Target
 from agentflow_dagster.graph.events import event_input
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from agentflow_dagster.spec.values import JsonObject
     from agentflow_dagster.stores import Stores
 
 _BEARER = HTTPBearer(auto_error=False)
+_SHOWN = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,14 @@ def create_app(settings: Settings) -> FastAPI:
         title="AgentFlow",
         version=__version__,
         lifespan=lifespan,
+        redirect_slashes=False,  # it would send callers to whatever host they named
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
     )
     app.add_exception_handler(AgentFlowError, _told)
 
-    def authenticated(
+    async def authenticated(
         shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
     ) -> None:
         given = shown.credentials if shown else ""
@@ -94,11 +99,8 @@ def create_app(settings: Settings) -> FastAPI:
         if target is None:
             raise HTTPException(404, f"No deployed agent listens for {request.method} /{path}.")
         event = await read_event(request, f"/{path}")
-        # What cannot become an input is refused here, where its sender can still mend it.
-        await run_in_threadpool(
-            event_input, target.agent, target.trigger, event, settings.variables
-        )
-        key = request.headers.get("idempotency-key")
+        await run_in_threadpool(_require_input, target, event, settings.variables)
+        key = idempotency_key(request)
         accepted, new = await run_in_threadpool(
             lambda: stores.inbox.add(target.agent.name, target.trigger, event, idempotency_key=key)
         )
@@ -118,7 +120,24 @@ async def _told(request: Request, problem: Exception) -> JSONResponse:
             headers={"Retry-After": "5"},
         )
     status = 422 if isinstance(problem, UsageError | RunError) else 500
-    return JSONResponse({"detail": str(problem)}, status_code=status)
+    return JSONResponse({"detail": _shown(str(problem))}, status_code=status)
 
 
-__all__ = ["MAX_BODY_BYTES", "Settings", "create_app"]
+def _require_input(target: Target, event: JsonObject, variables: Mapping[str, str]) -> None:
+    """Refuses what cannot become an input here, where its sender can still mend it."""
+    given = event_input(target.agent, target.trigger, event, variables)
+    try:
+        json.dumps(given, allow_nan=False)
+    except ValueError:
+        raise UsageError(
+            "The input has a number that JSON cannot hold (NaN or infinity)."
+        ) from None
+
+
+def _shown(text: str) -> str:
+    """What a caller may get back of its own words: not all, and as UTF-8 can hold it."""
+    cut = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return cut.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+__all__ = ["Settings", "create_app"]

@@ -1,26 +1,18 @@
-"""Which agent a webhook call is for, and the call as an event."""
+"""Which agent a webhook call is for."""
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, cast
-
-from fastapi import HTTPException
+from typing import TYPE_CHECKING
 
 from agentflow_dagster.spec.parse import parse_agent
 
 if TYPE_CHECKING:
-    from fastapi import Request
-
     from agentflow_dagster.ports.stores import VersionStore
     from agentflow_dagster.spec.document import Agent
-    from agentflow_dagster.spec.values import JsonObject, JsonValue
 
-MAX_BODY_BYTES = 1_000_000
-_KEPT_HEADERS = ("content-type", "user-agent", "x-request-id", "idempotency-key")
 _SECONDS_KNOWN = 1.0
 
 
@@ -39,7 +31,7 @@ class Routes:
         self._versions = versions
         self._environment = environment
         self._lock = Lock()
-        self._known: dict[tuple[str, str], Target] = {}
+        self._known: dict[tuple[str, str], Target] | None = None
         self._read_at = float("-inf")
 
     def find(self, method: str, path: str) -> Target | None:
@@ -55,9 +47,10 @@ class Routes:
 
     def _current(self) -> dict[tuple[str, str], Target]:
         with self._lock:
-            if time.monotonic() - self._read_at > _SECONDS_KNOWN:
+            now = time.monotonic()
+            if self._known is None or now - self._read_at > _SECONDS_KNOWN:
+                self._read_at = now  # before reading: not every call is to wait for a lost store
                 self._known = self._read()
-                self._read_at = time.monotonic()
             return self._known
 
     def _read(self) -> dict[tuple[str, str], Target]:
@@ -72,46 +65,3 @@ class Routes:
                     key = (trigger.webhook.method, trigger.webhook.path)
                     found.setdefault(key, Target(agent, name))
         return found
-
-
-async def read_event(request: Request, path: str) -> JsonObject:
-    """The call as an event: `{body, headers, query, method, path}`; the body parsed where JSON.
-
-    Raises:
-        HTTPException: it is too large (413), or not what its content type says (400).
-    """
-    body = await _bounded(request)
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    headers = {h: request.headers[h] for h in _KEPT_HEADERS if h in request.headers}
-    return {
-        "body": _parsed(body, kind),
-        "headers": cast("JsonObject", headers),
-        "query": cast("JsonObject", dict(request.query_params)),
-        "method": request.method,
-        "path": path,
-    }
-
-
-async def _bounded(request: Request) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise HTTPException(413, f"A call may carry {MAX_BODY_BYTES:,} bytes.")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _parsed(body: bytes, kind: str) -> JsonValue:
-    try:
-        text = body.decode("utf-8")
-        if kind.endswith("json"):
-            return cast("JsonValue", json.loads(text, parse_constant=_refuse)) if text else None
-    except (ValueError, RecursionError) as problem:
-        raise HTTPException(400, f"The body is not {kind}: {problem}.") from None
-    return text
-
-
-def _refuse(constant: str) -> JsonValue:
-    raise ValueError(f"{constant} is not JSON")
