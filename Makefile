@@ -25,9 +25,11 @@ up: environment ## Start PostgreSQL, Dagster and the gateway on this machine; Ct
 	@exec $(BIN)/agentflow up $(ARGS)
 
 test: environment ## Run the tests (make test ARGS="tests/spec -x")
+	@.ci/chromium
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 soak: environment ## Run every test, the long ones too
+	@.ci/chromium
 	@exec $(BIN)/python -m pytest -m "" $(ARGS)
 
 bench: environment ## Measure, side by side with what we compare ourselves to
