@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from typing import TYPE_CHECKING, cast
@@ -20,11 +21,23 @@ MIN_LENGTH = 6
 """Shorter values would mask ordinary text; the engine refuses them as secrets."""
 
 
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|\\\\u[0-9A-Fa-f]{4}")
+_DEEPEST = 16
+"""JSON within JSON doubles backslashes each time: as many for one are four levels. A bound, so that
+no text makes the search long."""
+
+_PIECES = re.compile(
+    r"""(?P<percent>%[0-9A-Fa-f]{2})
+      | (?P<code>(?<=\\)[uxU][0-9A-Fa-f]{2,8})
+      | (?P<backslashes>\\+)
+      | (?P<quoted>["'/])
+      | (?P<plain>.)""",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 class Redactor:
-    """Replaces secrets, also base64, URL-encoded, JSON-escaped or in hexadecimal, by `***`."""
+    """Replaces secrets by `***`, also base64, URL-encoded, in hexadecimal, and escaped as in JSON,
+    Python or HTML."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets for form in _forms(secret) if len(form) >= MIN_LENGTH}
@@ -63,6 +76,10 @@ def _forms(secret: str) -> Iterator[str]:
     for ascii_only in (True, False):
         yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
     data = secret.encode("utf-8")
+    yield ascii(secret)[1:-1]
+    yield secret.encode("ascii", "backslashreplace").decode()
+    yield repr(secret)[1:-1]
+    yield html.escape(secret)
     yield data.hex()
     yield data.hex().upper()
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
@@ -72,8 +89,21 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _pattern(form: str) -> str:
-    """A regular expression for the form; escapes are written in small or capital letters."""
-    return _ESCAPE.sub(lambda escape: f"(?i:{escape[0]})", re.escape(form))
+    """A regular expression for the form, and for it as a text within a text, quoted any way."""
+    return "".join(_piece(found) for found in _PIECES.finditer(form))
+
+
+def _piece(found: re.Match[str]) -> str:
+    text = found[0]
+    match found.lastgroup:
+        case "percent" | "code":
+            return f"(?i:{text})"
+        case "backslashes":
+            return rf"\\{{{len(text)},{len(text) * _DEEPEST}}}"
+        case "quoted":
+            return rf"\\{{0,{_DEEPEST - 1}}}{text}"
+        case _:
+            return re.escape(text)
 
 
 def _aligned(encoded: str, shift: int, length: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -39,6 +40,14 @@ def in_base64(before: bytes, after: bytes) -> str:
         json.dumps(SECRET),
         json.dumps(SECRET).replace("00f6", "00F6"),
         json.dumps({"a": SECRET}, ensure_ascii=False),
+        json.dumps(json.dumps({"a": SECRET})),
+        json.dumps(json.dumps(json.dumps([SECRET], ensure_ascii=False))),
+        json.dumps(SECRET).replace("/", "\\/"),
+        repr(SECRET),
+        repr(f"it's {SECRET}"),
+        ascii([SECRET]),
+        SECRET.encode("ascii", "backslashreplace").decode(),
+        html.escape(SECRET),
         DATA.hex(),
         DATA.hex().upper(),
         base64.b64encode(DATA).decode(),
@@ -66,6 +75,11 @@ def test_what_is_no_secret_stays() -> None:
     assert redactor.text("hunter2 and hunter 22") == "hunter2 and hunter 22"
     assert Redactor([]).text("anything") == "anything"
     assert Redactor([]).value({"a": ["anything"]}) == {"a": ["anything"]}
+
+
+def test_a_text_of_backslashes_takes_no_time() -> None:
+    text = "\\" * 20_000
+    assert Redactor(['\\\\"\\secret', '"/quoted']).text(text) == text
 
 
 def test_a_secret_inside_another_leaves_nothing_of_the_longer() -> None:
