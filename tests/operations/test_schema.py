@@ -1,0 +1,81 @@
+"""The published JSON Schema: current, accepting what is right, refusing what is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from agentflow_dagster.nodes import all_kinds
+from agentflow_dagster.notebook import read_agent
+from agentflow_dagster.operations.schema import document_schema
+from agentflow_dagster.spec.yaml_reader import read_yaml
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "docs" / "schema" / "agentflow-v1.json"
+
+
+@pytest.fixture(scope="module")
+def validator() -> Draft202012Validator:
+    schema: Any = document_schema(all_kinds())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def documents() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path in (
+        *ROOT.glob("notebooks/*.agent.yaml"),
+        ROOT / "tests" / "spec" / "sample.agent.yaml",
+    ):
+        found[path.name] = read_yaml(path.read_text()).document
+    for path in ROOT.glob("notebooks/*.ipynb"):
+        found[path.name] = read_agent(path, file=path.name)[0]
+    return found
+
+
+def test_the_published_schema_is_current() -> None:
+    stale = "write it anew: agentflow schema > docs/schema/agentflow-v1.json"
+    assert json.loads(PUBLISHED.read_text()) == document_schema(all_kinds()), stale
+
+
+@pytest.mark.parametrize("name", sorted(documents()))
+def test_samples_are_valid(validator: Draft202012Validator, name: str) -> None:
+    assert [e.message for e in validator.iter_errors(documents()[name])] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("apiVersion",), "agentflow.io/v2"),
+        (("spec", "nodes", "classify", "kind"), "ai.clasify"),
+        (("spec", "nodes", "classify", "with", "labels"), {}),
+        (("spec", "nodes", "classify", "with", "txt"), "unknown field"),
+        (("spec", "nodes", "classify", "with", "text"), 3),
+        (("spec", "nodes", "file_bug", "with", "method"), "FETCH"),
+        (("spec", "defaults", "timeout"), "30 seconds"),
+        (("spec", "colour"), "red"),
+    ],
+)
+def test_mistakes_are_refused(
+    validator: Draft202012Validator, path: tuple[str, ...], value: object
+) -> None:
+    document = documents()["support_triage.agent.yaml"]
+    inner = document
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    assert not validator.is_valid(document)
+
+
+def test_an_expression_may_stand_for_a_typed_value(validator: Draft202012Validator) -> None:
+    document = documents()["support_triage.agent.yaml"]
+    call = document["spec"]["nodes"]["file_bug"]["with"]
+    call["query"] = {"page": "{{1 + 1}}"}
+    call["method"] = "{{input.subject == '' ? 'PUT' : 'POST'}}"
+    assert validator.is_valid(document)
+    document["spec"]["nodes"]["route"]["with"]["cases"]["bug"] = "true"
+    assert not validator.is_valid(document)
