@@ -16,7 +16,6 @@ from dagster import (
     SkipReason,
 )
 
-from agentflow_dagster.errors import AgentFlowError
 from agentflow_dagster.graph.events import event_input
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.input_config import run_config
@@ -102,7 +101,7 @@ def _sense(compiled: CompiledAgent) -> Any:
                 continue
             try:
                 requests.append(_request(compiled, event, resources.secrets.environment()))
-            except AgentFlowError as problem:
+            except Exception as problem:  # noqa: BLE001 - it must not hold up the events behind it
                 context.log.error(f"Event {event.id} cannot become an input: {problem}")
                 inbox.reject(event.id, str(problem))
         if not requests:

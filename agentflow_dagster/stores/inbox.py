@@ -90,10 +90,15 @@ class PostgresInbox:
         statement = (
             sa.update(inbox)
             .where(inbox.c.id == event_id, inbox.c.state == "pending")
-            .values(state="rejected", reason=reason.replace("\0", "\ufffd")[:REASON])
+            .values(state="rejected", reason=_storable(reason)[:REASON])
         )
         with transaction(self._engine) as connection:
             connection.execute(statement)
+
+
+def _storable(text: str) -> str:
+    """The text as PostgreSQL can hold it: no zero character, no half of one."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _event(row: sa.Row[Any]) -> InboxEvent:

@@ -379,7 +379,7 @@ class TestInbox:
 
     def test_rejected_events_are_not_pending(self, inbox: Inbox) -> None:
         event, _ = inbox.add("triage", "tickets", {}, idempotency_key="k")
-        inbox.reject(event.id, "\0" + "no such agent " * 500)
+        inbox.reject(event.id, "\0\ud800" + "no such agent " * 500)
         assert inbox.pending("triage") == []
         rejected, new = inbox.add("triage", "tickets", {}, idempotency_key="k")
         assert not new

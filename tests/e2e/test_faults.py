@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from agentflow_dagster.spec.values import JsonObject, JsonValue
     from tests.e2e.conftest import Running
 
 pytestmark = pytest.mark.fault
@@ -151,6 +152,32 @@ def test_an_acknowledged_call_starts_its_run_once(running: Running, killed: list
     event = running.platform.stores.inbox.get(accepted.json()["event_id"])
     assert event is not None
     assert (event.state, event.run_id) == ("started", run_id)
+
+
+STRANGE: list[JsonValue] = [
+    *("", "\0", "\ud800", "{{1 + 1}}", "\U0001f600" * 1000, "x" * 900_000, None, [], {"a": 1}),
+]
+
+
+def test_a_strange_event_holds_up_none_behind_it(running: Running) -> None:
+    """What the front door would have refused may be in the inbox from before an upgrade."""
+    plan, inbox = triage(running), running.platform.stores.inbox
+    events: list[JsonObject] = [{}]
+    events += [{"body": {"subject": "strange", "text": text}} for text in STRANGE]
+    strange = [inbox.add("support-triage", "tickets", event)[0].id for event in events]
+    accepted = running.post("/tickets", CRASH)
+    run_id = running.run_of(plan, accepted.json()["event_id"])
+    assert running.finish(plan, run_id).status == "SUCCESS"
+
+    def states() -> dict[int, str]:
+        found = {id_: inbox.get(id_) for id_ in strange}
+        return {id_: event.state for id_, event in found.items() if event is not None}
+
+    wait_until(lambda: "pending" not in states().values())
+    assert [states()[id_] for id_ in (strange[0], *strange[-3:])] == ["rejected"] * 4
+    for id_ in strange:
+        if states()[id_] == "started":
+            assert running.finish(plan, running.run_of(plan, id_)).status in {"SUCCESS", "FAILURE"}
 
 
 def test_a_run_stays_on_the_version_it_started_with(running: Running) -> None:
