@@ -162,8 +162,8 @@ STRANGE: list[JsonValue] = [
 def test_a_strange_event_holds_up_none_behind_it(running: Running) -> None:
     """What the front door would have refused may be in the inbox from before an upgrade."""
     plan, inbox = triage(running), running.platform.stores.inbox
-    events: list[JsonObject] = [{}]
-    events += [{"body": {"subject": "strange", "text": text}} for text in STRANGE]
+    bodies: list[JsonObject] = [{"subject": "strange", "text": text} for text in STRANGE]
+    events: list[JsonObject] = [{}, *({"body": body} for body in bodies)]
     strange = [inbox.add("support-triage", "tickets", event)[0].id for event in events]
     accepted = running.post("/tickets", CRASH)
     run_id = running.run_of(plan, accepted.json()["event_id"])
