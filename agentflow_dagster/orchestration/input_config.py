@@ -1,18 +1,38 @@
-"""A run's input in Dagster's launchpad: typed fields, defaults filled in, or a source run."""
+"""A run's input in Dagster's launchpad: typed fields, defaults filled in, or a source run.
+
+Whatever meets the agent's JSON Schema must pass here, or a webhook's run would be refused; what
+Dagster's config types cannot say is judged at the first step.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any, cast
 
-from dagster import Array, ConfigMapping, Field, Noneable, Permissive, Selector, Shape
+from dagster import Any as AnyValue
+from dagster import (
+    Array,
+    ConfigMapping,
+    Enum,
+    EnumValue,
+    Field,
+    Noneable,
+    Permissive,
+    Selector,
+    Shape,
+)
 
 from agentflow_dagster.graph.cel_types import simple_type
+from agentflow_dagster.graph.inputs import conform
+from agentflow_dagster.orchestration.names import allowed
+from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
     from agentflow_dagster.graph.plan import Plan
     from agentflow_dagster.spec.values import JsonObject, JsonSchema
 
-_SCALARS: dict[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool}
+_SCALARS: dict[str, Any] = {"integer": int, "number": float, "boolean": bool}
 STEP_CONFIG = cast("Any", Permissive())
 
 
@@ -20,14 +40,16 @@ def input_mapping(plan: Plan) -> ConfigMapping:
     """The agent's config: `input` starts a run of its own, `source_run` says which run's input and
     upstream values a partial run takes."""
     schema = cast("JsonSchema", plan.agent.spec.inputs)
-    names = [step.name for step in plan.steps]
+    names = [allowed(step.name) for step in plan.steps]
     choice = cast(
         "Any",
         Selector(
             {
-                "input": Field(_shape(schema), description="Starts a run from this input."),
+                "input": Field(_input(schema), description="Starts a run from this input."),
                 "source_run": Field(
-                    str, description="A partial run: takes input and upstream values from this run."
+                    str,
+                    description="Takes input and upstream values from this run; `newest` is the "
+                    "newest successful one that has what is needed.",
                 ),
             }
         ),
@@ -49,39 +71,69 @@ def run_config(agent: str, input_: JsonObject) -> dict[str, Any]:
 
 def _optional(schema: JsonSchema) -> bool:
     """Whether a run needs no input at all: then an empty launch is a complete one."""
-    properties = cast("dict[str, JsonSchema]", schema.get("properties") or {})
-    return all("default" in properties.get(n, {}) for n in schema.get("required") or ())
+    known = properties(schema)
+    return all("default" in known.get(n, {}) for n in schema.get("required") or ())
 
 
-def _shape(schema: JsonSchema) -> Any:
-    properties = cast("dict[str, JsonSchema]", schema.get("properties") or {})
-    required = set(cast("list[str]", schema.get("required") or []))
-    fields = {name: _field(p, required=name in required) for name, p in properties.items()}
-    if not properties or schema.get("additionalProperties"):
-        return cast("Any", Permissive(fields))
-    return cast("Any", Shape(fields))
+def _input(schema: JsonSchema) -> Any:
+    """A field that the schema does not name is a mistake here, unless the schema speaks of others;
+    inside the fields JSON Schema's own rule holds, by which others are allowed."""
+    others = schema.get("additionalProperties") not in (None, False)
+    if others or "patternProperties" in schema or not properties(schema):
+        return cast("Any", Permissive(_fields(schema)))
+    return cast("Any", Shape(_fields(schema)))
+
+
+def _fields(schema: JsonSchema) -> dict[str, Field]:
+    required = cast("list[str]", schema.get("required") or [])
+    return {n: _field(p, required=n in required) for n, p in properties(schema).items()}
 
 
 def _field(schema: JsonSchema, *, required: bool) -> Field:
     description = cast("str | None", schema.get("description"))
-    type_ = _type(schema)
-    if "default" in schema and schema["default"] is not None:
-        return Field(type_, default_value=schema["default"], description=description)
-    return Field(type_, is_required=required, description=description)
+    default = conform(schema.get("default"), schema)
+    if default is not None:
+        return Field(_type(schema), default_value=default, description=description)
+    required = required and "default" not in schema
+    return Field(_type(schema), is_required=required, description=description)
 
 
 def _type(schema: JsonSchema) -> Any:
     kind, nullable = simple_type(schema)
     inner: Any
-    if kind in _SCALARS:
-        inner = _SCALARS[kind]
-    elif kind == "array":
-        items = schema.get("items")
-        inner = Array(_type(cast("JsonSchema", items) if isinstance(items, dict) else {}))
-    elif kind == "object":
-        inner = _shape(schema)
-    else:
-        from dagster import Any as AnyValue
-
-        return AnyValue
+    match kind:
+        case "string":
+            inner = _text(schema)
+        case "array":
+            inner = Array(_item(schema))
+        case "object":
+            inner = _object(schema)
+        case _ if kind in _SCALARS:
+            inner = _SCALARS[kind]
+        case _:
+            return AnyValue
     return Noneable(inner) if nullable else inner
+
+
+def _object(schema: JsonSchema) -> Any:
+    closed = schema.get("additionalProperties") is False and "patternProperties" not in schema
+    fields = _fields(schema)
+    return cast("Any", Shape(fields) if closed else Permissive(fields))
+
+
+def _item(schema: JsonSchema) -> Any:
+    """Dagster takes null in an array only where that is said."""
+    items = schema.get("items")
+    described = isinstance(items, dict) and "prefixItems" not in schema
+    type_ = _type(cast("JsonSchema", items)) if described else AnyValue
+    return Noneable(AnyValue) if type_ is AnyValue else type_
+
+
+def _text(schema: JsonSchema) -> Any:
+    """A string, or one of a few; Dagster wants a name of its own for each such type."""
+    choices = [c for c in schema.get("enum") or () if c is not None]
+    if not choices or not all(isinstance(c, str) for c in choices):
+        return str
+    texts = cast("list[str]", list(dict.fromkeys(choices)))
+    told = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:12]
+    return Enum(f"OneOf_{told}", [EnumValue(text) for text in texts])
