@@ -28,12 +28,13 @@ from dagster import (
 from dagster._core.definitions.dependency import NodeInvocation
 
 from agentflow_dagster.orchestration import names, references, wiring
+from agentflow_dagster.orchestration.assets import asset_output, asset_steps, op_outputs
 from agentflow_dagster.orchestration.input_config import STEP_CONFIG, input_mapping
-from agentflow_dagster.orchestration.op import op_body
+from agentflow_dagster.orchestration.op import op_body, start_body
 from agentflow_dagster.spec.units import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from dagster._core.definitions.unresolved_asset_job_definition import (
         UnresolvedAssetJobDefinition,
@@ -63,11 +64,14 @@ def compile_agent(
 ) -> CompiledAgent:
     """Compiles one version of an agent."""
     name = names.dagster_name(plan.agent.name)
+    tags = names.run_tags(plan, version.hash)
     assets = AssetsDefinition(
-        node_def=_graph(plan, kinds),
+        node_def=_graph(plan, kinds, tags),
         keys_by_input_name={},
-        keys_by_output_name={s.name: AssetKey([name, s.name]) for s in plan.steps if s.asset},
-        specs=[_spec(plan, step, version) for step in plan.steps if step.asset],
+        keys_by_output_name={
+            names.allowed(step.name): AssetKey([name, step.name]) for step in asset_steps(plan)
+        },
+        specs=[_spec(plan, step, kinds[step.node.kind], version) for step in asset_steps(plan)],
         can_subset=True,
     )
     label = f"v{version.number}" if version.number else f"working file {version.hash[:12]}"
@@ -75,51 +79,65 @@ def compile_agent(
         names.job_name(plan.agent.name),
         selection=AssetSelection.assets(assets),
         description=f"{plan.agent.metadata.description}\n\nVersion: {label}".strip(),
-        tags=names.run_tags(plan, version.hash),
+        tags=tags,
         executor_def=in_process_executor,
     )
     return CompiledAgent(version, plan, assets, job)
 
 
-def _graph(plan: Plan, kinds: Mapping[str, Kind[KindConfig]]) -> GraphDefinition:
-    agent = names.dagster_name(plan.agent.name)
+def _graph(
+    plan: Plan, kinds: Mapping[str, Kind[KindConfig]], run_tags: Mapping[str, str]
+) -> GraphDefinition:
     ops: list[OpDefinition] = []
     wired: dict[NodeInvocation, Any] = {}
+    if wiring.needs_start(plan):
+        ops.append(_start(plan))
+        wired[NodeInvocation(ops[-1].name, alias=wiring.START)] = {}
     for step in plan.steps:
         inputs = wiring.dependencies(plan, step)
-        ops.append(_op(plan, step, kinds, list(inputs)))
-        wired[NodeInvocation(f"{agent}__{step.name}", alias=step.name)] = inputs
+        body = op_body(plan, step, kinds, run_tags)
+        ops.append(_op(plan, step, kinds[step.node.kind], body, inputs))
+        wired[NodeInvocation(ops[-1].name, alias=names.allowed(step.name))] = inputs
     return GraphDefinition(
-        name=agent,
+        name=names.dagster_name(plan.agent.name),
         description=plan.agent.metadata.description,
         node_defs=ops,
         dependencies=wired,
         config=input_mapping(plan),
         output_mappings=[
             OutputMapping(
-                graph_output_name=step.name,
-                mapped_node_name=step.name,
-                mapped_node_output_name="result",
+                graph_output_name=names.allowed(step.name),
+                mapped_node_name=names.allowed(step.name),
+                mapped_node_output_name=asset_output(step),
             )
-            for step in plan.steps
-            if step.asset
+            for step in asset_steps(plan)
         ],
     )
 
 
 def _op(
-    plan: Plan, step: PlanStep, kinds: Mapping[str, Kind[KindConfig]], inputs: list[str]
+    plan: Plan, step: PlanStep, kind: Kind[KindConfig], body: Any, inputs: Iterable[str]
 ) -> OpDefinition:
     return OpDefinition(
-        op_body(plan, step, kinds),
+        body,
         name=f"{names.dagster_name(plan.agent.name)}__{step.name}",
-        description=step.node.description or kinds[step.node.kind].summary,
+        description=step.node.description or kind.summary,
         ins=wiring.input_definitions(inputs),
-        outs={port: Out(Nothing, is_required=False) for port in step.ports},
+        outs={name: Out(Nothing, is_required=False) for name in op_outputs(plan, step)},
         config_schema=STEP_CONFIG,
         required_resource_keys=set(names.RUN_RESOURCES),
         retry_policy=_retry_policy(step.retry),
         tags={"agentflow/kind": step.node.kind},
+        pool=names.pool_name(plan.agent.name),
+    )
+
+
+def _start(plan: Plan) -> OpDefinition:
+    return OpDefinition(
+        start_body,
+        name=f"{names.dagster_name(plan.agent.name)}__{wiring.START}",
+        description="Lets nodes run whose guarded reads find nothing.",
+        outs={"result": Out(Nothing)},
         pool=names.pool_name(plan.agent.name),
     )
 
@@ -135,7 +153,7 @@ def _retry_policy(retry: Retry | None) -> RetryPolicy | None:
     )
 
 
-def _spec(plan: Plan, step: PlanStep, version: Version) -> AssetSpec:
+def _spec(plan: Plan, step: PlanStep, kind: Kind[KindConfig], version: Version) -> AssetSpec:
     name = names.dagster_name(plan.agent.name)
     return AssetSpec(
         AssetKey([name, step.name]),
@@ -144,7 +162,8 @@ def _spec(plan: Plan, step: PlanStep, version: Version) -> AssetSpec:
         group_name=name,
         kinds={step.node.kind.partition(".")[0], "agentflow"},
         owners=names.owners(plan),
-        tags={"agentflow/node": step.name, "agentflow/kind": step.node.kind},
-        description=step.node.description or None,
+        tags=names.asset_tags(plan, step),
+        # Without one of its own, Dagster would show the agent's.
+        description=step.node.description or kind.summary,
         metadata=references.code_references(version, step.name),
     )

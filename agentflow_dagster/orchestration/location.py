@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dagster import Definitions
+from dagster import Definitions, in_process_executor
 from dagster._core.definitions.definitions_load_context import (
     DefinitionsLoadContext,
     DefinitionsLoadType,
@@ -81,8 +81,10 @@ def _definitions(
         try:
             compiled.append((compile_version(one.version, kinds), one.deployed))
         except DocumentError as problem:
-            # One agent that this release cannot read must not take the others down with it.
+            # One agent that this release cannot read must not take the others down with it,
             _log.error("%s is not served: %s", one.version.agent, problem)
+        except Exception:  # noqa: BLE001 - nor one that we, or Dagster, cannot compile.
+            _log.exception("%s is not served: it cannot be compiled.", one.version.agent)
     sensors = [s for agent, on in compiled if (s := sensor(agent, running=on)) is not None]
     return Definitions(
         assets=[agent.assets for agent, _ in compiled],
@@ -90,6 +92,8 @@ def _definitions(
         schedules=[s for agent, on in compiled for s in schedules(agent, running=on)],
         sensors=sensors,
         resources=dict(resources),
+        # For the job that Dagster makes of all assets, "materialize selected" runs in it.
+        executor=in_process_executor,
     )
 
 

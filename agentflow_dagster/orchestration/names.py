@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agentflow_dagster.graph.plan import Plan
+    from agentflow_dagster.graph.plan import Plan, PlanStep
 
 AGENT_TAG = "agentflow/agent"
 VERSION_TAG = "agentflow/version"
@@ -14,6 +15,8 @@ TRIGGER_TAG = "agentflow/trigger"
 SOURCE_RUN_TAG = "agentflow/source_run"
 HANDLED_ERROR_TAG = "agentflow/handled_error"
 PARTIAL_TAG = "agentflow/partial"
+LABEL_PREFIX = "label/"
+"""Labels stand apart from our own tags, so that none can pass for one of them."""
 
 RUN_RESOURCES = frozenset({"model", "code", "secrets", "stores"})
 """Resources that every step asks for; `resources/` at the project's root has them."""
@@ -22,9 +25,29 @@ LOCATION = "agentflow"
 """The code location's name in the workspace."""
 
 
+_KEPT_BY_DAGSTER = frozenset(
+    {
+        *keyword.kwlist,
+        *("context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict"),
+        *("output_arg_dict", "int", "str", "float", "bool", "input", "output", "type"),
+    }
+)
+
+
+def allowed(name: str) -> str:
+    """A name of an author's as Dagster allows it: a word that it keeps gets `_` before it, which no
+    author's name begins with."""
+    return f"_{name}" if name in _KEPT_BY_DAGSTER else name
+
+
 def dagster_name(agent: str) -> str:
     """An agent's name as Dagster allows it: `support-triage` is `support_triage`."""
-    return agent.replace("-", "_")
+    return allowed(agent.replace("-", "_"))
+
+
+def step_key(agent: str, node: str) -> str:
+    """The key of a node's step in the agent's runs."""
+    return f"{dagster_name(agent)}.{allowed(node)}"
 
 
 def job_name(agent: str) -> str:
@@ -34,12 +57,12 @@ def job_name(agent: str) -> str:
 
 def sensor_name(agent: str) -> str:
     """The sensor that starts runs for the agent's inbox."""
-    return f"{dagster_name(agent)}__events"
+    return f"{dagster_name(agent)}__{_SENSOR}"
 
 
 def schedule_name(agent: str, trigger: str) -> str:
-    """The schedule of one trigger."""
-    return f"{dagster_name(agent)}__{trigger}"
+    """The schedule of one trigger; Dagster wants schedules and sensors named apart."""
+    return f"{dagster_name(agent)}__{f'_{trigger}' if trigger == _SENSOR else trigger}"
 
 
 def pool_name(agent: str) -> str:
@@ -47,17 +70,38 @@ def pool_name(agent: str) -> str:
     return f"agentflow_{dagster_name(agent)}"
 
 
+def source_run_tag(agent: str, *, alone: bool) -> str:
+    """The tag that names the source run of an agent, in a run of it alone or of several."""
+    return SOURCE_RUN_TAG if alone else f"{SOURCE_RUN_TAG}.{dagster_name(agent)}"
+
+
 def run_tags(plan: Plan, version: str) -> dict[str, str]:
     """Tags of every run of an agent: who it is, which version, and its labels."""
-    labels = {f"agentflow/{_tag_part(k)}": v for k, v in plan.agent.metadata.labels.items()}
+    labels = {_label(name): value for name, value in plan.agent.metadata.labels.items()}
     return {**labels, AGENT_TAG: plan.agent.name, VERSION_TAG: version}
+
+
+def asset_tags(plan: Plan, step: PlanStep) -> dict[str, str]:
+    """Tags of an asset; Dagster takes fewer characters in their values than in a run's."""
+    labels = {
+        _label(name): _plain(value)[:_LONGEST] for name, value in plan.agent.metadata.labels.items()
+    }
+    return {**labels, "agentflow/node": step.name, "agentflow/kind": step.node.kind}
 
 
 def owners(plan: Plan) -> list[str]:
     """Owners as Dagster writes them: the label `team`."""
-    team = plan.agent.metadata.labels.get("team", "")
-    return [f"team:{team}"] if re.fullmatch(r"[A-Za-z0-9_-]+", team) else []
+    team = plan.agent.metadata.labels.get("team", "").strip()
+    return [f"team:{team}"] if team else []
 
 
-def _tag_part(label: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", label)[:50]
+_SENSOR = "events"
+_LONGEST = 63
+
+
+def _label(name: str) -> str:
+    return f"{LABEL_PREFIX}{_plain(name)[:_LONGEST] or '_'}"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import ExpectationResult, Failure, MetadataValue, Output
 
 from agentflow_dagster.engine.step import Attempt, Services, StepResult, run_attempt
 from agentflow_dagster.errors import CodeError, RunError
-from agentflow_dagster.orchestration.names import HANDLED_ERROR_TAG
-from agentflow_dagster.orchestration.source_run import INPUT, run_input, source_run
+from agentflow_dagster.orchestration.assets import LEFT
+from agentflow_dagster.orchestration.names import HANDLED_ERROR_TAG, allowed
+from agentflow_dagster.orchestration.source_run import ground
 from agentflow_dagster.ports.stores import StepOutput
 from agentflow_dagster.spec.values import preview
 
@@ -20,30 +23,47 @@ if TYPE_CHECKING:
     from dagster import OpExecutionContext
 
     from agentflow_dagster.graph.plan import Plan, PlanStep
+    from agentflow_dagster.orchestration.source_run import Ground
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.stores import StepStore
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import JsonObject
 
 
+def _unannotated(body: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """Dagster checks annotations, and cannot read postponed ones."""
+    body.__annotations__.clear()
+    return body
+
+
 def op_body(
-    plan: Plan, step: PlanStep, kinds: Mapping[str, Kind[KindConfig]]
+    plan: Plan,
+    step: PlanStep,
+    kinds: Mapping[str, Kind[KindConfig]],
+    run_tags: Mapping[str, str],
 ) -> Callable[[OpExecutionContext, Any], Iterator[Any]]:
-    """The function that Dagster calls for a step."""
+    """The function that Dagster calls for a step.
+
+    Args:
+        plan: The agent.
+        step: One of its steps.
+        kinds: Every node kind known here.
+        run_tags: What every run of the agent is tagged with.
+    """
 
     def compute(context: OpExecutionContext, inputs: Any) -> Iterator[Any]:
         del inputs  # Nothing but order comes that way.
-        source = source_run(context, plan)
         steps: StepStore = context.resources.stores.open().steps
-        if source is not None and step.name not in selected_nodes(context, plan):
-            yield from _replay(context, step, steps, source)
+        here = ground(context, plan, steps, run_tags)
+        if step.name not in here.footing.does:
+            yield from _replay(context, step, here)
             return
-        given = run_input(context, plan, steps, source)
-        before = dict(steps.all(source)) if source else {}
-        outputs = {
-            n: o for n, o in (before | dict(steps.all(context.run_id))).items() if n != INPUT
-        }
-        attempt = Attempt(context.run_id, context.retry_number + 1, given, outputs)
+        if here.partial and not here.footing.reaches(step):
+            context.log.info(f"{step.name!r} is skipped: the way to it was not taken.")
+            return
+        attempt = Attempt(
+            context.run_id, context.retry_number + 1, here.input, here.footing.outputs
+        )
         services = Services(
             kinds=kinds,
             model=context.resources.model.adapter(),
@@ -54,38 +74,53 @@ def op_body(
         try:
             done = asyncio.run(run_attempt(plan, step, attempt, services))
         except RunError as failure:
-            yield from _failed(context, step, steps, failure)
+            yield from _failed(context, step, _Kept(steps, here.key, step.name), failure)
             return
-        yield from _finished(context, step, steps, done)
+        yield from _finished(context, step, _Kept(steps, here.key, step.name), done)
 
-    compute.__annotations__.clear()  # Dagster checks them, and cannot read postponed ones.
-    return compute
-
-
-def selected_nodes(context: OpExecutionContext, plan: Plan) -> set[str]:
-    """The nodes of this agent that were asked for."""
-    return {
-        key.path[1]
-        for key in context.selected_asset_keys
-        if len(key.path) == 2 and key.path[1] in {s.name for s in plan.steps}
-    }
+    return _unannotated(compute)
 
 
-def _replay(
-    context: OpExecutionContext, step: PlanStep, steps: StepStore, source: str
-) -> Iterator[Any]:
+@_unannotated
+def start_body(context: OpExecutionContext, inputs: Any) -> Iterator[Any]:
+    """The body of the step that is there in every run."""
+    del context, inputs
+    yield Output(None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The place of one step's output."""
+
+    steps: StepStore
+    key: str
+    node: str
+
+    def put(self, output: StepOutput) -> None:
+        self.steps.put(self.key, self.node, output)
+
+
+def _replay(context: OpExecutionContext, step: PlanStep, here: Ground) -> Iterator[Any]:
     """Leaves by the port that the source run left by: no model, tool or person is asked."""
-    stored = steps.get(source, step.name)
-    if stored is None:
-        context.log.info(f"{step.name!r} did not run in {source}; it is skipped here too.")
+    stands_in = here.footing.outputs.get(step.name)
+    if stands_in is None:
+        context.log.info(f"{step.name!r} is not selected, and did not run in the source run.")
         return
-    context.log.info(f"{step.name!r} is not selected: it goes the way of run {source}.")
-    if stored.port in context.selected_output_names:
-        yield Output(None, stored.port)
+    context.log.info(f"{step.name!r} is not selected: it goes the way of the source run.")
+    yield from _leave(context, stands_in.port)
+
+
+def _leave(context: OpExecutionContext, port: str, **metadata: Any) -> Iterator[Any]:
+    """Dagster refuses a port that nothing selected waits for."""
+    name = allowed(port)
+    if name in context.selected_output_names:
+        yield Output(None, name, metadata=metadata)
+    if LEFT in context.selected_output_names:
+        yield Output(None, LEFT, metadata={"port": port})
 
 
 def _finished(
-    context: OpExecutionContext, step: PlanStep, steps: StepStore, done: StepResult
+    context: OpExecutionContext, step: PlanStep, kept: _Kept, done: StepResult
 ) -> Iterator[Any]:
     if done.result is None:
         context.log.info(f"{step.name!r} is skipped: its `when` is false.")
@@ -98,18 +133,16 @@ def _finished(
         "attempts": context.retry_number + 1,
     }
     value = done.result.output
-    steps.put(context.run_id, step.name, StepOutput(done.result.port, value, facts))
-    if done.result.port not in context.selected_output_names:
-        return
+    kept.put(StepOutput(done.result.port, value, facts))
     metadata: dict[str, Any] = {}
     if step.asset:
         numbers = {k: v for k, v in facts.items() if k not in {"kind", "attempts"}}
         metadata = {**numbers, "preview": MetadataValue.md(f"```json\n{preview(value)}\n```")}
-    yield Output(None, done.result.port, metadata=metadata)
+    yield from _leave(context, done.result.port, **metadata)
 
 
 def _failed(
-    context: OpExecutionContext, step: PlanStep, steps: StepStore, failure: RunError
+    context: OpExecutionContext, step: PlanStep, kept: _Kept, failure: RunError
 ) -> Iterator[Any]:
     """Fails the attempt, or leaves by `error` once no attempt is left."""
     attempts = step.retry.max_attempts if step.retry else 1
@@ -121,12 +154,27 @@ def _failed(
     context.log.error(f"{step.name!r} failed, and {step.node.on_error!r} takes it on: {failure}")
     told: JsonObject = {"message": str(failure), "type": type(failure).__name__}
     facts: JsonObject = {"kind": step.node.kind, "attempts": context.retry_number + 1}
-    steps.put(context.run_id, step.name, StepOutput("error", cast("Any", told), facts))
-    context.instance.add_run_tags(context.run_id, {HANDLED_ERROR_TAG: step.name})
-    yield ExpectationResult(
-        success=False, label="onError", description=str(failure), metadata=described
-    )
-    yield Output(None, "error", metadata={"error": str(failure)})
+    kept.put(StepOutput("error", cast("Any", told), facts))
+    _tag_handled(context, step.name)
+    yield _expectation(str(failure), described)
+    yield from _leave(context, "error", error=str(failure))
+
+
+def _expectation(description: str, metadata: dict[str, Any]) -> ExpectationResult:
+    """The one event by which a step that succeeds can show in the UI that something failed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Until Dagster 2.0; we pin 1.13.
+        return ExpectationResult(
+            success=False, label="onError", description=description, metadata=metadata
+        )
+
+
+def _tag_handled(context: OpExecutionContext, node: str) -> None:
+    """Names the node in the run's tag, beside others whose errors were handled."""
+    run = context.instance.get_run_by_id(context.run_id)
+    before = run.tags.get(HANDLED_ERROR_TAG, "") if run else ""
+    handled = dict.fromkeys([*filter(None, before.split(",")), node])
+    context.instance.add_run_tags(context.run_id, {HANDLED_ERROR_TAG: ",".join(handled)})
 
 
 def _described(failure: RunError) -> dict[str, Any]:

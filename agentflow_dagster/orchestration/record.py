@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.engine.outputs import agent_outputs
 from agentflow_dagster.orchestration.client import FINISHED
-from agentflow_dagster.orchestration.names import dagster_name
+from agentflow_dagster.orchestration.names import step_key
 from agentflow_dagster.orchestration.source_run import INPUT
 from agentflow_dagster.spec.values import split
 
@@ -113,14 +113,13 @@ def read_record(
         asked_at: When the run was asked for (Unix seconds); None takes its creation.
     """
     told = client.run(run_id)
-    stats = {s["stepKey"].rpartition(".")[2]: s for s in told["stepStats"]}
+    stats = {s["stepKey"]: s for s in told["stepStats"]}
     failures = client.failures(run_id) if told["status"] == "FAILURE" else {}
     if len(failures) > 1:
         failures.pop("", None)  # The run failed because a step did, and that says why.
     stored = steps.all(run_id)
     nodes = tuple(
-        _node(plan, step.name, stats.get(step.name), stored.get(step.name), failures)
-        for step in plan.steps
+        _node(plan, step.name, stats, stored.get(step.name), failures) for step in plan.steps
     )
     since = asked_at if asked_at is not None else told["creationTime"]
     starts = [s["startTime"] for s in told["stepStats"] if s["startTime"]]
@@ -142,18 +141,19 @@ def read_record(
 def _node(
     plan: Plan,
     name: str,
-    stats: dict[str, Any] | None,
+    stats: Mapping[str, dict[str, Any]],
     stored: StepOutput | None,
     failures: Mapping[str, str],
 ) -> NodeRecord:
     facts: Mapping[str, JsonValue] = stored.facts if stored else {}
-    key = f"{dagster_name(plan.agent.name)}.{name}"
-    status = str((stats or {}).get("status") or "NOT_RUN")
+    key = step_key(plan.agent.name, name)
+    told = stats.get(key, {})
+    status = str(told.get("status") or "NOT_RUN")
     error = failures.get(key, "")
     if stored is not None and stored.port == "error":
         status, error = "HANDLED_ERROR", str(cast("JsonObject", stored.value)["message"])
-    began, ended = (stats or {}).get("startTime"), (stats or {}).get("endTime")
-    attempts = len((stats or {}).get("attempts") or ()) or (1 if began else 0)
+    began, ended = told.get("startTime"), told.get("endTime")
+    attempts = len(told.get("attempts") or ()) or (1 if began else 0)
     return NodeRecord(
         name=name,
         kind=plan.step(name).node.kind,

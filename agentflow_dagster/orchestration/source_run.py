@@ -1,28 +1,34 @@
-"""A run's input, and where a partial run takes its input and upstream values from.
+"""A run's input, and the run that a partial run takes its input and upstream values from.
 
 "Materialize selected" runs some of an agent's nodes. Mixing the latest values of several runs would
 mix tickets, so everything that is not run comes from one run: the one named in config or by tag, or
-else the newest successful run of the agent that has what the selected nodes wait for.
+else the newest successful run of the agent in which the selected nodes have what they wait for. A
+run that was re-executed from a failure goes on from the one that failed.
+
+What was found is stored beside the run's values, so that every step, and every run that builds on
+this one, sees the same.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import AssetKey, DagsterRunStatus, Failure, RunsFilter
+from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG
 
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.graph.inputs import complete_input
-from agentflow_dagster.orchestration.names import (
-    AGENT_TAG,
-    PARTIAL_TAG,
-    SOURCE_RUN_TAG,
-    dagster_name,
-)
+from agentflow_dagster.orchestration import names
+from agentflow_dagster.orchestration.assets import asset_steps
+from agentflow_dagster.orchestration.footing import Footing, Scope, footing, is_closed
 from agentflow_dagster.ports.stores import StepOutput
 
 if TYPE_CHECKING:
-    from dagster import OpExecutionContext
+    from collections.abc import Mapping
+
+    from dagster import DagsterRun, GraphDefinition, OpExecutionContext
+    from dagster._core.definitions.dependency import NodeHandle
 
     from agentflow_dagster.graph.plan import Plan
     from agentflow_dagster.ports.stores import StepStore
@@ -30,77 +36,216 @@ if TYPE_CHECKING:
 
 INPUT = "$input"
 """The node name under which a run's own input is stored."""
+BUILT_ON = "$source"
+"""The node name under which the store key of the run that it builds on is stored."""
+NEWEST = "newest"
+"""What config says instead of a run's id."""
 
-_CANDIDATES = 100
+_CANDIDATES = 25
 
 
-def source_run(context: OpExecutionContext, plan: Plan) -> str | None:
-    """The run that a partial run draws on; None in a whole run.
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A run of one agent at one of its steps.
+
+    Args:
+        key: The id under which its values are stored.
+        input: The run's input, complete.
+        footing: What it does itself, and the values that it sees.
+        partial: Whether other runs' values stand in for some of its nodes.
+    """
+
+    key: str
+    input: JsonObject
+    footing: Footing
+    partial: bool
+
+
+def ground(
+    context: OpExecutionContext, plan: Plan, steps: StepStore, run_tags: Mapping[str, str]
+) -> Ground:
+    """Finds out where the run stands; at its first step, where it begins.
+
+    Args:
+        context: Dagster's, of a step.
+        plan: The agent.
+        steps: The store.
+        run_tags: What every run of the agent is tagged with; Dagster's own asset job does not.
 
     Raises:
-        Failure: a partial run, and no run has what it needs.
+        Failure: the input does not meet the agent's schema, or no run has what a partial one needs.
     """
-    config = cast("dict[str, Any]", context.op_config or {})
-    tag = context.instance.get_run_by_id(context.run_id)
-    tagged = tag.tags.get(SOURCE_RUN_TAG) if tag else None
-    if named := (config.get("source_run") or tagged):
-        return str(named)
-    wanted = {AssetKey([dagster_name(plan.agent.name), s.name]) for s in plan.steps if s.asset}
-    if wanted <= set(context.selected_asset_keys):
-        return None
-    found = _newest(context, plan, {k.path[1] for k in wanted & set(context.selected_asset_keys)})
-    context.instance.add_run_tags(
-        context.run_id,
-        {SOURCE_RUN_TAG: found, PARTIAL_TAG: "true", AGENT_TAG: plan.agent.name},
+    key = store_key(context.run, plan)
+    own = steps.all(key)
+    if INPUT not in own:
+        _begin(context, plan, steps, key, run_tags)
+        own = steps.all(key)
+    built_on = _layers(steps, own)
+    return Ground(
+        key=key,
+        input=cast("JsonObject", own[INPUT].value),
+        footing=footing(plan, _scope(context, plan), own, built_on),
+        partial=bool(built_on),
     )
-    return found
 
 
-def run_input(
-    context: OpExecutionContext, plan: Plan, steps: StepStore, source: str | None
-) -> JsonObject:
-    """The run's input: its source run's, or that of its config, stored for later partial runs.
-
-    Raises:
-        Failure: it does not meet the agent's schema, or the source run's is not stored.
-    """
-    if source is not None:
-        stored = steps.get(source, INPUT)
-        if stored is None:
-            raise Failure(f"Run {source} has no stored input.", allow_retries=False)
-        return cast("JsonObject", stored.value)
-    if (own := steps.get(context.run_id, INPUT)) is not None:
-        return cast("JsonObject", own.value)
-    config = cast("dict[str, JsonObject]", context.op_config or {})
-    given = config.get("input") or {}
-    try:
-        complete = complete_input(cast("JsonSchema", plan.agent.spec.inputs), given)
-    except UsageError as problem:
-        raise Failure(str(problem), allow_retries=False) from None
-    steps.put(context.run_id, INPUT, StepOutput("result", cast("Any", complete)))
-    return complete
+def store_key(run: DagsterRun, plan: Plan) -> str:
+    """The id under which a run's values of an agent are stored: the run's own, unless it is a run
+    of several agents (Dagster's own asset job), whose nodes may be called the same."""
+    agent = plan.agent.name
+    return run.run_id if _is_alone(run, agent) else f"{run.run_id}/{names.dagster_name(agent)}"
 
 
-def _newest(context: OpExecutionContext, plan: Plan, selected: set[str]) -> str:
-    waited_for = {
-        edge.source
-        for step in plan.steps
-        if step.name in selected
-        for edge in step.edges
-        if edge.role == "required" and edge.source not in selected
-    }
-    runs = context.instance.get_runs(
-        RunsFilter(tags={AGENT_TAG: plan.agent.name}, statuses=[DagsterRunStatus.SUCCESS]),
-        limit=_CANDIDATES,
-    )
-    whole = [run.run_id for run in runs if PARTIAL_TAG not in run.tags]
-    steps: StepStore = context.resources.stores.open().steps
-    found = steps.newest_run_with(whole, [*sorted(waited_for), INPUT])
+def _is_alone(run: DagsterRun, agent: str) -> bool:
+    if run.job_name == names.job_name(agent):
+        return True
+    name = names.dagster_name(agent)
+    return bool(run.asset_selection) and all(k.path[0] == name for k in run.asset_selection or ())
+
+
+def _begin(
+    context: OpExecutionContext,
+    plan: Plan,
+    steps: StepStore,
+    key: str,
+    run_tags: Mapping[str, str],
+) -> None:
+    """Finds the run to build on and the input, and stores both."""
+    run = context.instance.get_run_by_id(context.run_id) or context.run
+    scope = _scope(context, plan)
+    tags: dict[str, str] = {}
+    if _is_alone(run, plan.agent.name) and names.AGENT_TAG not in run.tags:
+        tags |= run_tags
+    found = _found(context, run, plan, steps, scope)
     if found is None:
-        needed = ", ".join(sorted(waited_for)) or "input"
+        given = cast("JsonObject", _config(context).get("input") or {})
+        input_ = _completed(plan, given)
+    else:
+        input_ = cast("JsonObject", found.input.value)
+        if not is_closed(plan, scope) or not scope.whole:
+            steps.put(key, BUILT_ON, StepOutput("result", found.key))
+        if not scope.whole:
+            alone = _is_alone(run, plan.agent.name)
+            tag = names.source_run_tag(plan.agent.name, alone=alone)
+            tags |= {tag: found.run_id, names.PARTIAL_TAG: "true"}
+    if tags:
+        context.instance.add_run_tags(context.run_id, tags)
+    steps.put(key, INPUT, StepOutput("result", cast("Any", input_)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A run to build on."""
+
+    run_id: str
+    key: str
+    input: StepOutput
+
+
+def _found(
+    context: OpExecutionContext, run: DagsterRun, plan: Plan, steps: StepStore, scope: Scope
+) -> _Found | None:
+    """The run to build on; None where the run stands alone."""
+    config = _config(context)
+    if run.parent_run_id and (
+        len(scope.steps) < len(_nodes_of_job(context, plan)) or ASSET_RESUME_RETRY_TAG in run.tags
+    ):
+        return _named(context, plan, steps, run.parent_run_id)
+    tag = names.source_run_tag(plan.agent.name, alone=_is_alone(run, plan.agent.name))
+    named = config.get("source_run") or run.tags.get(tag)
+    if is_closed(plan, scope) and ("input" in config or (scope.whole and not named)):
+        return None
+    if named and named != NEWEST:
+        return _named(context, plan, steps, str(named))
+    if "input" in config:
+        wanted = footing(plan, scope, {}, [{}])
         raise Failure(
-            f"No successful run of {plan.agent.name!r} has {needed}, which is needed here.",
-            metadata={"hint": f"Run the whole agent first, or set the tag {SOURCE_RUN_TAG}."},
+            f"{plan.agent.name!r} needs {', '.join(wanted.stands_in_for(plan)) or 'other values'} "
+            "of another run here, so it cannot start from an input of its own.",
+            metadata={"hint": f"Give `source_run` instead of `input`: a run's id, or {NEWEST!r}."},
             allow_retries=False,
         )
-    return found
+    return _newest(context, plan, steps, scope)
+
+
+def _named(context: OpExecutionContext, plan: Plan, steps: StepStore, run_id: str) -> _Found:
+    run = context.instance.get_run_by_id(run_id)
+    if run is None:
+        raise Failure(f"There is no run {run_id!r}.", allow_retries=False)
+    key = store_key(run, plan)
+    input_ = steps.get(key, INPUT)
+    if input_ is None:
+        raise Failure(
+            f"Run {run_id} has no stored input of {plan.agent.name!r}.", allow_retries=False
+        )
+    return _Found(run_id, key, input_)
+
+
+def _newest(context: OpExecutionContext, plan: Plan, steps: StepStore, scope: Scope) -> _Found:
+    runs = context.instance.get_runs(
+        RunsFilter(tags={names.AGENT_TAG: plan.agent.name}, statuses=[DagsterRunStatus.SUCCESS]),
+        limit=_CANDIDATES,
+    )
+    second_best: _Found | None = None
+    for run in runs:
+        if names.PARTIAL_TAG in run.tags or run.run_id == context.run_id:
+            continue
+        key = store_key(run, plan)
+        held = steps.all(key)
+        if INPUT not in held:
+            continue
+        found = _Found(run.run_id, key, held[INPUT])
+        match footing(plan, scope, {}, [held, *_layers(steps, held)]).finds(plan):
+            case "all":
+                return found
+            case "some":
+                second_best = second_best or found
+            case "nothing":
+                pass
+    if second_best is not None:
+        return second_best
+    needed = footing(plan, scope, {}, [{}]).stands_in_for(plan)
+    raise Failure(
+        f"No successful run of {plan.agent.name!r} has {', '.join(needed) or 'an input'}, which is "
+        "needed here.",
+        metadata={"hint": "Run the whole agent first, or name a run in `source_run`."},
+        allow_retries=False,
+    )
+
+
+def _layers(steps: StepStore, held: Mapping[str, StepOutput]) -> list[Mapping[str, StepOutput]]:
+    """The outputs of the runs that a run builds on, the nearest first."""
+    layers: list[Mapping[str, StepOutput]] = []
+    while (source := held.get(BUILT_ON)) is not None:
+        held = steps.all(str(source.value))
+        layers.append(held)
+    return layers
+
+
+def _completed(plan: Plan, given: JsonObject) -> JsonObject:
+    try:
+        return complete_input(cast("JsonSchema", plan.agent.spec.inputs), given)
+    except UsageError as problem:
+        raise Failure(str(problem), allow_retries=False) from None
+
+
+def _scope(context: OpExecutionContext, plan: Plan) -> Scope:
+    assets = {step.name for step in asset_steps(plan)}
+    agent = names.dagster_name(plan.agent.name)
+    selected = {n for n in assets if AssetKey([agent, n]) in context.selected_asset_keys}
+    nodes = _nodes_of_job(context, plan)
+    if (keys := context.run.step_keys_to_execute) is not None:
+        nodes = {n for n in nodes if names.step_key(plan.agent.name, n) in keys}
+    return Scope(frozenset(nodes), frozenset(assets), frozenset(selected))
+
+
+def _nodes_of_job(context: OpExecutionContext, plan: Plan) -> set[str]:
+    """The agent's nodes in the job as it was selected, run or not."""
+    handle = cast("NodeHandle", context.op_handle.parent)
+    graph = cast("GraphDefinition", context.job_def.get_node(handle).definition)
+    steps = {node.name for node in graph.nodes}
+    return {s.name for s in plan.steps if names.allowed(s.name) in steps}
+
+
+def _config(context: OpExecutionContext) -> dict[str, Any]:
+    return cast("dict[str, Any]", context.op_config or {})

@@ -95,12 +95,13 @@ def _sense(compiled: CompiledAgent) -> Any:
         pending = inbox.pending(agent.name, limit=_BATCH)
         started = _runs_of(context, agent.name, pending) if pending else {}
         inbox.settle(started)
+        environment = resources.secrets.environment()
         requests: list[RunRequest] = []
         for event in pending:
             if event.id in started:
                 continue
             try:
-                requests.append(_request(compiled, event, resources.secrets.environment()))
+                requests.append(_request(compiled, event, environment))
             except Exception as problem:  # noqa: BLE001 - it must not hold up the events behind it
                 context.log.error(f"Event {event.id} cannot become an input: {problem}")
                 inbox.reject(event.id, str(problem))
