@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.graph.cel_types import simple_type
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, pointer
+from agentflow_dagster.spec.json_schema import load_jsonschema
 from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def conform(value: Value, schema: JsonSchema) -> Value:
 
 
 def _unsound(schema: JsonSchema) -> Diagnostic | None:
+    load_jsonschema()
     from jsonschema import Draft202012Validator, SchemaError
 
     try:
@@ -146,6 +148,7 @@ def _is_found(schema: JsonSchema, reference: str) -> bool:
 
 def _problems(schema: JsonSchema, value: JsonValue, *, part: JsonSchema | None = None) -> list[str]:
     """What is wrong with a value; `part` is the part of the schema that speaks of it."""
+    load_jsonschema()
     from jsonschema import Draft202012Validator
     from jsonschema_specifications import REGISTRY
     from referencing.exceptions import Unresolvable

@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from agentflow_dagster.spec.json_schema import load_jsonschema
+
 if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject, JsonSchema, JsonValue
 
@@ -85,6 +87,7 @@ def schema_mismatch(value: JsonValue, schema: JsonSchema) -> str:
 
     import referencing
 
+    load_jsonschema()
     # An empty registry: a schema never makes us fetch another from the network.
     registry: Any = referencing.Registry[Any]()
     jsonschema: Any = import_module("jsonschema")  # its types leave values unknown

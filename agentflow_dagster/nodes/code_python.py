@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from agentflow_dagster.ports.code import CodeRequest
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
+from agentflow_dagster.spec.json_schema import load_jsonschema
 from agentflow_dagster.spec.kind import KindConfig
 from agentflow_dagster.spec.units import Quantity, quantity_bytes
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def _json_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    load_jsonschema()
     from jsonschema import Draft202012Validator, SchemaError
 
     try:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from agentflow_dagster.notebook.annotations import schema_of_type, schema_of_value
 from agentflow_dagster.notebook.problems import problem
 from agentflow_dagster.spec.diagnostics import Diagnostic, Position
+from agentflow_dagster.spec.json_schema import load_jsonschema
 
 if TYPE_CHECKING:
     from agentflow_dagster.notebook.cells import NotebookCell
@@ -146,6 +147,7 @@ def _not_json(value: object) -> str | None:
 
 
 def _check(name: str, schema: JsonObject, default: JsonValue, type_: str) -> None:
+    load_jsonschema()
     from jsonschema import Draft202012Validator
 
     if not cast("Any", Draft202012Validator(schema)).is_valid(default):
