@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -41,14 +42,16 @@ def read_input(given: str) -> JsonObject:
     """
     text = given
     if given.startswith("@"):
-        path = Path("/dev/stdin" if given == "@-" else given[1:])
         try:
-            text = path.read_text(encoding="utf-8")
+            data = sys.stdin.buffer.read() if given == "@-" else Path(given[1:]).read_bytes()
+            text = data.decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as problem:
             raise UsageError(f"--input {given!r} cannot be read: {problem}.") from None
     try:
         value = json.loads(text)
-    except ValueError as problem:
+        # As it goes to Dagster: with neither NaN nor half a character.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as problem:
         raise UsageError(
             f"--input is not JSON: {problem}.", hint="""Example: --input '{"body": "It crashes"}'"""
         ) from None

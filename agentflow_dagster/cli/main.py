@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 import click
@@ -74,17 +75,14 @@ def agentflow() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs a command and ends the process with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that is not UTF-8 shows some other sign for "…", and the command goes on.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         status = agentflow.main(arguments, prog_name="agentflow", standalone_mode=False)
-    except DocumentError as problem:
-        for diagnostic in problem.diagnostics:
-            click.echo(str(diagnostic), err=True)
-        sys.exit(1)
     except AgentFlowError as problem:
-        click.secho(f"Error: {problem.message}", fg="red", err=True)
-        if problem.hint:
-            click.echo(problem.hint, err=True)
-        sys.exit(2 if isinstance(problem, UsageError) else 1)
+        sys.exit(_told(problem))
     except click.ClickException as problem:
         problem.show()
         sys.exit(problem.exit_code)
@@ -95,3 +93,17 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(0)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _told(problem: AgentFlowError) -> int:
+    """Tells what went wrong; the exit status."""
+    from agentflow_dagster.cli.output import shown
+
+    if isinstance(problem, DocumentError):
+        for diagnostic in problem.diagnostics:
+            click.echo(shown(str(diagnostic)), err=True)
+        return 1
+    click.secho(shown(f"Error: {problem.message}"), fg="red", err=True)
+    if problem.hint:
+        click.echo(shown(problem.hint), err=True)
+    return 2 if isinstance(problem, UsageError) else 1

@@ -23,10 +23,23 @@ _STATUS_COLOURS = {
     "SKIPPED": "bright_black",
 }
 
+# Control characters, but tab and newline.
+_COMMANDS = {n: "\ufffd" for n in (*range(32), *range(127, 160)) if n not in {9, 10}}
+
 
 def print_json(value: JsonValue, *, indent: int | None = 2) -> None:
-    """Prints JSON on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=indent))
+    """Prints JSON on stdout, escaped where the terminal's character set lacks a character."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=indent)
+    click.echo(text)
+
+
+def shown(text: str) -> str:
+    """Text that came from outside, without what a terminal would take for a command."""
+    return text.translate(_COMMANDS)
 
 
 @contextmanager
@@ -46,13 +59,15 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = Table(title=Text(shown(title)), box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for column in columns:
         right = column.startswith(">")
         table.add_column(column.lstrip(">"), justify="right" if right else "left")
     for row in rows:
-        table.add_row(*row)
+        # As Text: a description such as "[/x]" would be taken for rich's markup.
+        table.add_row(*(Text(shown(cell), style=_colour(cell)) for cell in row))
     width = None if sys.stdout.isatty() else 200
     Console(width=width, highlight=False).print(table)
 
@@ -66,9 +81,9 @@ def print_record(record: RunRecord) -> None:
     )
     for node in record.nodes:
         if node.error:
-            click.secho(f"{node.name}: {node.error}", fg="red")
+            click.secho(shown(f"{node.name}: {node.error}"), fg="red")
     if record.error and not any(node.error for node in record.nodes):
-        click.secho(record.error, fg="red")
+        click.secho(shown(record.error), fg="red")
     if record.outputs:
         click.echo("outputs:")
         print_json(record.outputs)
@@ -84,7 +99,7 @@ def record_rows(record: RunRecord) -> list[list[str]]:
             record.run_id[:8],
             node.name,
             node.kind,
-            _coloured(node.status) + (f" x{node.attempts}" if node.attempts > 1 else ""),
+            node.status + (f" x{node.attempts}" if node.attempts > 1 else ""),
             f"{node.latency_ms:,.0f} ms" if node.latency_ms else "-",
             f"{node.tokens_in}+{node.tokens_out}" if node.tokens_in else "-",
             cost_text(node.cost_usd) if node.model else "-",
@@ -99,6 +114,5 @@ def cost_text(cost: float | None) -> str:
     return "price not known" if cost is None else f"${cost:.6f}"
 
 
-def _coloured(status: str) -> str:
-    colour = _STATUS_COLOURS.get(status)
-    return f"[{colour}]{status}[/]" if colour else status
+def _colour(cell: str) -> str:
+    return _STATUS_COLOURS.get(cell.partition(" ")[0], "")

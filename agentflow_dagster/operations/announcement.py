@@ -9,7 +9,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from agentflow_dagster.errors import UsageError
 
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from agentflow_dagster.operations.project import Project
 
 _LOOK_SECONDS = 1.0
+
+
+class Announced(TypedDict):
+    """The process that keeps a platform up, and where its parts listen once they do."""
+
+    pid: int
+    dagster: NotRequired[str]
+    gateway: NotRequired[str | None]
+    jupyter: NotRequired[str | None]
 
 
 @contextmanager
@@ -53,13 +62,13 @@ def announced(project: Project) -> Generator[Callable[[Platform], None]]:
             path.unlink(missing_ok=True)
 
 
-def found_running(project: Project) -> dict[str, Any] | None:
+def found_running(project: Project) -> Announced | None:
     """What `announced` told, once the platform is up and while its process lives."""
     told = found_process(project)
     return told if told and "dagster" in told else None
 
 
-def found_process(project: Project) -> dict[str, Any] | None:
+def found_process(project: Project) -> Announced | None:
     """The same, also while the platform is starting or stopping: then with its `pid` alone."""
     path = project.home / "up.lock"
     if not path.exists():

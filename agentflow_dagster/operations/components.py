@@ -49,6 +49,9 @@ class Ports:
         Raises:
             UsageError: one is.
         """
+        given = [p for p in (self.webserver, self.gateway, self.jupyter) if p is not None]
+        if len(set(given)) < len(given):
+            raise UsageError("Two of the ports are the same.", hint="Give each its own.")
         for what, option, port in (
             ("Dagster's UI", "--dagster-port", self.webserver),
             ("the front door", "--gateway-port", self.gateway),

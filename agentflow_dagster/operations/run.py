@@ -139,7 +139,7 @@ def find_runnable(
         return _from_file(project, versions, kinds, files[wanted])
     raise UsageError(
         f"There is no agent {target!r}.",
-        hint=nearest(wanted, [*live, *files]) or "Deploy one: agentflow deploy FILE",
+        hint=nearest(wanted, {*live, *files}) or "Deploy one: agentflow deploy FILE",
     )
 
 

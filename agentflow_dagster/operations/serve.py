@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.nodes import all_kinds
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def project_definitions(resources: Mapping[str, Any], *, project: Project) -> Definitions:
+def project_definitions(resources: Mapping[str, object], *, project: Project) -> Definitions:
     """The definitions of a project; call it inside a function decorated with
     `dagster.definitions`.
 

@@ -9,11 +9,13 @@ import json
 import secrets
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
+
+    from agentflow_dagster.spec.values import JsonObject
 
 _MAX_BYTES = 1_000_000
 
@@ -28,8 +30,8 @@ class Tracker:
 
     def __init__(self, *, port: int = 0, token: str | None = None) -> None:
         self.token = token or secrets.token_urlsafe(24)
-        self.issues: list[dict[str, Any]] = []
-        self._by_key: dict[str, dict[str, Any]] = {}
+        self.issues: list[JsonObject] = []
+        self._by_key: dict[str, JsonObject] = {}
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -39,7 +41,7 @@ class Tracker:
         """Where it listens."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def open_issue(self, fields: dict[str, Any], key: str | None) -> dict[str, Any]:
+    def open_issue(self, fields: JsonObject, key: str | None) -> JsonObject:
         """Opens an issue; the same idempotency key again gives the one that it opened."""
         with self._lock:
             if key is not None and key in self._by_key:
@@ -88,10 +90,10 @@ def _handler(tracker: Tracker) -> type[BaseHTTPRequestHandler]:
             if not isinstance(fields, dict):
                 self._answer(400, {"error": "send a JSON object"})
                 return
-            named = cast("dict[str, Any]", fields)
+            named = cast("JsonObject", fields)
             self._answer(201, tracker.open_issue(named, self.headers.get("idempotency-key")))
 
-        def _answer(self, status: int, body: dict[str, Any]) -> None:
+        def _answer(self, status: int, body: JsonObject) -> None:
             data = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")

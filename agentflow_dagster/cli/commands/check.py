@@ -19,7 +19,7 @@ def command(files: tuple[Path, ...], as_json: bool) -> int:
       agentflow check my.agent.yaml --json | jq '.diagnostics[] | .message'
     """
     from agentflow_dagster.cli.context import known_kinds
-    from agentflow_dagster.cli.output import print_json
+    from agentflow_dagster.cli.output import print_json, shown
     from agentflow_dagster.operations.check import check_file
     from agentflow_dagster.spec.diagnostics import has_errors
 
@@ -29,7 +29,7 @@ def command(files: tuple[Path, ...], as_json: bool) -> int:
         print_json({"diagnostics": [d.to_json() for d in found]})
         return 1 if has_errors(found) else 0
     for one in found:
-        click.secho(str(one), fg="red" if one.severity == "error" else "yellow")
+        click.secho(shown(str(one)), fg="red" if one.severity == "error" else "yellow")
     errors = sum(d.severity == "error" for d in found)
     warnings = len(found) - errors
     click.echo(f"{len(files)} checked: {errors} errors, {warnings} warnings.", err=True)

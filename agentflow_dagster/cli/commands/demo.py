@@ -14,6 +14,11 @@ def command(keep: bool) -> int:
 
     Works in a temporary home, on free ports, beside anything else. Exits with 0 only where Dagster
     says SUCCESS of every run.
+
+    \b
+    Examples:
+      agentflow demo
+      agentflow demo --keep
     """
     from agentflow_dagster.cli.context import current_project, known_kinds
     from agentflow_dagster.cli.interrupt import stopped_cleanly
@@ -22,6 +27,7 @@ def command(keep: bool) -> int:
         print_table,
         progress,
         record_rows,
+        shown,
     )
     from agentflow_dagster.operations.demo import demo
 
@@ -38,7 +44,7 @@ def command(keep: bool) -> int:
         for record in records:
             click.echo(f"{record.agent}  {record.status}  {record.url}")
             for problem in filter(None, [n.error for n in record.nodes] or [record.error]):
-                click.secho(f"  {problem}", fg="red")
+                click.secho(shown(f"  {problem}"), fg="red")
         runs = [{name: record.to_json()[name] for name in _FIELDS} for record in records]
         print_json({"runs": [dict(run) for run in runs]}, indent=None)
         if keep:

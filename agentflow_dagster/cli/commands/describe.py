@@ -22,7 +22,7 @@ def command(target: str, as_json: bool) -> None:
       agentflow describe support-triage
     """
     from agentflow_dagster.cli.context import current_project, known_kinds
-    from agentflow_dagster.cli.output import print_json, print_table
+    from agentflow_dagster.cli.output import print_json, print_table, shown
     from agentflow_dagster.operations.listing import describe_triggers
     from agentflow_dagster.operations.run import find_runnable
     from agentflow_dagster.operations.stores import project_stores
@@ -56,9 +56,10 @@ def command(target: str, as_json: bool) -> None:
         )
         return
     label = "working file" if chosen.alone else f"v{version.number}"
-    click.secho(f"{plan.agent.metadata.icon} {plan.agent.name}".strip(), bold=True, nl=False)
+    name = shown(f"{plan.agent.metadata.icon} {plan.agent.name}".strip())
+    click.secho(name, bold=True, nl=False)
     click.echo(f"  {label}, {version.hash[:12]}")
-    click.echo(plan.agent.metadata.description)
+    click.echo(shown(plan.agent.metadata.description))
     for trigger in describe_triggers(plan.agent):
         click.echo(f"  starts on {trigger}")
     needs = [*plan.agent.spec.env, *plan.agent.spec.secrets]

@@ -7,7 +7,12 @@ import click
 
 @click.command("down")
 def command() -> None:
-    """Stop what `agentflow up` started for this project."""
+    """Stop what `agentflow up` started for this project.
+
+    \b
+    Example:
+      agentflow down
+    """
     from agentflow_dagster.cli.context import current_project
     from agentflow_dagster.operations.up import stop_running
 

@@ -8,7 +8,12 @@ import click
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """List the agents of this project: what is live, and which working files differ from it."""
+    """List the agents of this project: what is live, and which working files differ from it.
+
+    \b
+    Example:
+      agentflow list --json | jq -r '.agents[].name'
+    """
     from agentflow_dagster.cli.context import current_project, known_kinds
     from agentflow_dagster.cli.output import print_json, print_table
     from agentflow_dagster.operations.listing import list_agents

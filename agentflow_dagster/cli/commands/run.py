@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import click
 
+_FIELDS = (
+    *("run_id", "status", "outputs", "nodes", "cost_usd", "tokens_in", "tokens_out"),
+    *("first_step_ms", "latency_ms", "url"),
+)
+
 
 @click.command("run")
 @click.argument("target", metavar="NAME|FILE")
@@ -22,7 +27,7 @@ def command(target: str, given: str, as_json: bool) -> int:
     """
     from agentflow_dagster.cli.context import current_project, known_kinds, read_input
     from agentflow_dagster.cli.interrupt import stopped_cleanly
-    from agentflow_dagster.cli.output import print_json, print_record, progress
+    from agentflow_dagster.cli.output import print_json, print_record, progress, shown
     from agentflow_dagster.operations.run import run_agent
 
     input_ = read_input(given)
@@ -30,7 +35,10 @@ def command(target: str, given: str, as_json: bool) -> int:
     with stopped_cleanly(), progress() as told:
         record = run_agent(project, known_kinds(), target, input_, progress=told)
     if as_json:
-        print_json(record.to_json())
+        told = record.to_json()
+        print_json({name: told[name] for name in _FIELDS})
+        if record.error:
+            click.echo(shown(record.error), err=True)
     else:
         print_record(record)
     return 0 if record.status == "SUCCESS" else 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+PORT = click.IntRange(1, 65_535)
+
 
 @click.command("up")
-@click.option("--dagster-port", default=3000, show_default=True, help="Dagster's UI.")
-@click.option("--gateway-port", default=8800, show_default=True, help="The front door.")
-@click.option("--jupyter-port", default=8888, show_default=True, help="JupyterLab.")
+@click.option("--dagster-port", default=3000, show_default=True, type=PORT, help="Dagster's UI.")
+@click.option("--gateway-port", default=8800, show_default=True, type=PORT, help="The front door.")
+@click.option("--jupyter-port", default=8888, show_default=True, type=PORT, help="JupyterLab.")
 @click.option("--no-jupyter", is_flag=True, help="Leave JupyterLab out.")
 def command(dagster_port: int, gateway_port: int, jupyter_port: int, no_jupyter: bool) -> None:
     """Start everything and keep it running until Ctrl-C.

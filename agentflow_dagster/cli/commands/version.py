@@ -10,7 +10,12 @@ from agentflow_dagster import __version__
 @click.command("version")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with what it stands on.")
 def command(as_json: bool) -> None:
-    """Print the version."""
+    """Print the version.
+
+    \b
+    Example:
+      agentflow version --json
+    """
     if not as_json:
         click.echo(f"agentflow {__version__}")
         return
