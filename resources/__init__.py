@@ -4,20 +4,13 @@ adapter in the package. Edit these, or add fields, to fit your own deployment.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from resources.code import CodeResource
 from resources.model import ModelResource
 from resources.secrets import SecretsResource
 from resources.stores import StoresResource
 
-if TYPE_CHECKING:
-    from typing import Any
 
-    from dagster import ConfigurableResource
-
-
-def resources_for(environment: str) -> dict[str, ConfigurableResource[Any]]:
+def resources_for(environment: str) -> dict[str, object]:
     """The resources of an environment (`local`, `production` …), by the keys that steps ask for."""
     del environment  # Every environment takes the same ones until yours differ.
     return {

@@ -19,6 +19,8 @@ from agentflow_dagster.models.structured import Reply
 from agentflow_dagster.ports.model import ModelReply, Usage
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from agentflow_dagster.models.choice import Choice
     from agentflow_dagster.ports.model import ModelRequest
     from agentflow_dagster.spec.values import JsonValue
@@ -61,7 +63,7 @@ def provider_of(model: str) -> str | None:
         return None
 
 
-def load_litellm() -> Any:
+def load_litellm() -> ModuleType:
     """The library, told to keep quiet and to use the prices that it ships with."""
     # Read at import: without it LiteLLM asks the network for newer prices first.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")

@@ -9,7 +9,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from agentflow_dagster.errors import UsageError
 
@@ -23,12 +23,18 @@ _LOOK_SECONDS = 1.0
 
 
 class Announced(TypedDict):
-    """The process that keeps a platform up, and where its parts listen once they do."""
+    """The process that keeps a platform up, and where its parts listen."""
 
     pid: int
-    dagster: NotRequired[str]
-    gateway: NotRequired[str | None]
-    jupyter: NotRequired[str | None]
+    dagster: str
+    gateway: str | None
+    jupyter: str | None
+
+
+class Claimed(TypedDict):
+    """The process that keeps a platform up, or is about to."""
+
+    pid: int
 
 
 @contextmanager
@@ -68,7 +74,7 @@ def found_running(project: Project) -> Announced | None:
     return told if told and "dagster" in told else None
 
 
-def found_process(project: Project) -> Announced | None:
+def found_process(project: Project) -> Claimed | Announced | None:
     """The same, also while the platform is starting or stopping: then with its `pid` alone."""
     path = project.home / "up.lock"
     if not path.exists():

@@ -71,7 +71,7 @@ class Tracker:
 def _handler(tracker: Tracker) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer(200, {"issues": tracker.issues})
+            self._answer(200, {"issues": [*tracker.issues]})
 
         def do_POST(self) -> None:
             shown = self.headers.get("authorization", "")

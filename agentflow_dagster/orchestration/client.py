@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.orchestration import names
@@ -108,6 +108,42 @@ mutation Terminate($id: String!) {
 FINISHED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 
 
+class Tag(TypedDict):
+    """One tag of a run."""
+
+    key: str
+    value: str
+
+
+class AttemptTold(TypedDict):
+    """One attempt of a step."""
+
+    startTime: float | None
+
+
+class StepTold(TypedDict):
+    """A step's figures; times in Unix seconds."""
+
+    stepKey: str
+    status: str | None
+    startTime: float | None
+    endTime: float | None
+    attempts: list[AttemptTold]
+
+
+class RunTold(TypedDict):
+    """A run as GraphQL gives it; times in Unix seconds. A list of runs leaves `stepStats` out."""
+
+    runId: str
+    jobName: str
+    status: str
+    creationTime: float
+    startTime: float | None
+    endTime: float | None
+    tags: list[Tag]
+    stepStats: NotRequired[list[StepTold]]
+
+
 @dataclass(frozen=True, slots=True)
 class DagsterClient:
     """One webserver.
@@ -170,7 +206,7 @@ class DagsterClient:
             return [p["name"] for r in loaded["repositories"] for p in r["pipelines"]]
         return None
 
-    def run(self, run_id: str) -> dict[str, Any]:
+    def run(self, run_id: str) -> RunTold:
         """The run as GraphQL gives it.
 
         Raises:
@@ -179,9 +215,9 @@ class DagsterClient:
         found = self._ask(_RUN, {"id": run_id})["runOrError"]
         if found["__typename"] != "Run":
             raise RunError(f"Dagster has no run {run_id!r}.", retryable=False)
-        return found
+        return cast("RunTold", found)
 
-    def runs(self, tags: Mapping[str, str], *, limit: int = 25) -> list[dict[str, Any]]:
+    def runs(self, tags: Mapping[str, str], *, limit: int = 25) -> list[RunTold]:
         """The newest runs that have all of these tags."""
         filter_ = {"tags": [{"key": k, "value": v} for k, v in tags.items()]} if tags else {}
         return self._ask(_RUNS, {"filter": filter_, "limit": limit})["runsOrError"]["results"]

@@ -64,7 +64,7 @@ def input_mapping(plan: Plan) -> ConfigMapping:
     )
 
 
-def run_config(agent: str, input_: JsonObject) -> dict[str, Any]:
+def run_config(agent: str, input_: JsonObject) -> dict[str, object]:
     """The run config that starts an agent with an input."""
     return {"ops": {agent: {"config": {"input": input_}}}}
 

@@ -39,7 +39,7 @@ def write_instance(home: Path, *, queued: bool, max_runs: int = 4) -> Path:
     return folder
 
 
-def instance_config(home: Path, *, queued: bool, max_runs: int) -> dict[str, Any]:
+def instance_config(home: Path, *, queued: bool, max_runs: int) -> dict[str, object]:
     """The instance's configuration."""
     coordinator: dict[str, Any] = {
         "module": "dagster._core.run_coordinator",

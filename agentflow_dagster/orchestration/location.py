@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dagster import Definitions, in_process_executor
 from dagster._core.definitions.definitions_load_context import (
@@ -48,7 +48,7 @@ def agent_definitions(
     live: Callable[[], Sequence[Served]],
     store: VersionStore,
     kinds: Mapping[str, Kind[KindConfig]],
-    resources: Mapping[str, Any],
+    resources: Mapping[str, object],
 ) -> Definitions:
     """Builds the definitions; call it inside a function decorated with `dagster.definitions`.
 
@@ -74,7 +74,7 @@ def agent_definitions(
 def _definitions(
     served: Sequence[Served],
     kinds: Mapping[str, Kind[KindConfig]],
-    resources: Mapping[str, Any],
+    resources: Mapping[str, object],
 ) -> Definitions:
     compiled: list[tuple[CompiledAgent, bool]] = []
     for one in served:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject
 
 
-def _unannotated(body: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+def _unannotated(body: Callable[..., Iterator[object]]) -> Callable[..., Iterator[object]]:
     """Dagster checks annotations, and cannot read postponed ones."""
     body.__annotations__.clear()
     return body
@@ -41,7 +41,7 @@ def op_body(
     step: PlanStep,
     kinds: Mapping[str, Kind[KindConfig]],
     run_tags: Mapping[str, str],
-) -> Callable[[OpExecutionContext, Any], Iterator[Any]]:
+) -> Callable[[OpExecutionContext, object], Iterator[object]]:
     """The function that Dagster calls for a step.
 
     Args:
@@ -51,7 +51,7 @@ def op_body(
         run_tags: What every run of the agent is tagged with.
     """
 
-    def compute(context: OpExecutionContext, inputs: Any) -> Iterator[Any]:
+    def compute(context: OpExecutionContext, inputs: object) -> Iterator[object]:
         del inputs  # Nothing but order comes that way.
         steps: StepStore = context.resources.stores.open().steps
         here = ground(context, plan, steps, run_tags)
@@ -82,7 +82,7 @@ def op_body(
 
 
 @_unannotated
-def start_body(context: OpExecutionContext, inputs: Any) -> Iterator[Any]:
+def start_body(context: OpExecutionContext, inputs: object) -> Iterator[object]:
     """The body of the step that is there in every run."""
     del context, inputs
     yield Output(None)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agentflow_dagster.graph.plan import Plan
-    from agentflow_dagster.orchestration.client import DagsterClient
+    from agentflow_dagster.orchestration.client import DagsterClient, StepTold
     from agentflow_dagster.ports.stores import StepOutput, StepStore
     from agentflow_dagster.spec.values import JsonObject, JsonValue
 
@@ -113,7 +113,7 @@ def read_record(
         asked_at: When the run was asked for (Unix seconds); None takes its creation.
     """
     told = client.run(run_id)
-    stats = {s["stepKey"]: s for s in told["stepStats"]}
+    stats = {s["stepKey"]: s for s in told.get("stepStats", ())}
     failures = client.failures(run_id) if told["status"] == "FAILURE" else {}
     if len(failures) > 1:
         failures.pop("", None)  # The run failed because a step did, and that says why.
@@ -122,7 +122,7 @@ def read_record(
         _node(plan, step.name, stats, stored.get(step.name), failures) for step in plan.steps
     )
     since = asked_at if asked_at is not None else told["creationTime"]
-    starts = [s["startTime"] for s in told["stepStats"] if s["startTime"]]
+    starts = [s["startTime"] for s in told.get("stepStats", ()) if s["startTime"]]
     given = cast("JsonObject", stored[INPUT].value) if INPUT in stored else {}
     outputs: dict[str, Any] = agent_outputs(plan.agent, run_id, given, stored, environment)
     return RunRecord(
@@ -141,19 +141,19 @@ def read_record(
 def _node(
     plan: Plan,
     name: str,
-    stats: Mapping[str, dict[str, Any]],
+    stats: Mapping[str, StepTold],
     stored: StepOutput | None,
     failures: Mapping[str, str],
 ) -> NodeRecord:
     facts: Mapping[str, JsonValue] = stored.facts if stored else {}
     key = step_key(plan.agent.name, name)
-    told = stats.get(key, {})
-    status = str(told.get("status") or "NOT_RUN")
+    told = stats.get(key) or _unreached(key)
+    status = told["status"] or "NOT_RUN"
     error = failures.get(key, "")
     if stored is not None and stored.port == "error":
         status, error = "HANDLED_ERROR", str(cast("JsonObject", stored.value)["message"])
-    began, ended = told.get("startTime"), told.get("endTime")
-    attempts = len(told.get("attempts") or ()) or (1 if began else 0)
+    began, ended = told["startTime"], told["endTime"]
+    attempts = len(told["attempts"]) or (1 if began else 0)
     return NodeRecord(
         name=name,
         kind=plan.step(name).node.kind,
@@ -167,6 +167,10 @@ def _node(
         provider=str(facts.get("provider") or ""),
         error=error,
     )
+
+
+def _unreached(key: str) -> StepTold:
+    return {"stepKey": key, "status": None, "startTime": None, "endTime": None, "attempts": []}
 
 
 def _cost(facts: Mapping[str, JsonValue]) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from dagster import BetaWarning, CodeReferencesMetadataValue, LocalFileCodeReference
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import Version
 
 
-def code_references(version: Version, node: str) -> dict[str, Any]:
+def code_references(version: Version, node: str) -> dict[str, CodeReferencesMetadataValue]:
     """The metadata entry; empty where the version's source is not known."""
     file = version.source.get("file")
     if not isinstance(file, str):
