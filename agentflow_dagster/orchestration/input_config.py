@@ -95,7 +95,10 @@ def _field(schema: JsonSchema, *, required: bool) -> Field:
     if default is not None:
         return Field(_type(schema), default_value=default, description=description)
     required = required and "default" not in schema
-    return Field(_type(schema), is_required=required, description=description)
+    type_ = _type(schema)
+    if isinstance(type_, Permissive) and not required:
+        type_ = Noneable(type_)  # Else the launchpad would fill in an empty one.
+    return Field(type_, is_required=required, description=description)
 
 
 def _type(schema: JsonSchema) -> Any:

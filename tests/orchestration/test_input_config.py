@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dagster import Definitions, in_process_executor, validate_run_config
 from dagster._core.errors import DagsterInvalidConfigError
+from dagster._core.snap.snap_to_yaml import default_values_yaml_from_type_snap
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +85,14 @@ def taken(job: JobDefinition, input_: Any) -> Any:
 
 def test_defaults_are_filled_in(ticket: JobDefinition) -> None:
     assert taken(ticket, {"body": "b"}) == {"subject": "(none)", "body": "b"}
+
+
+def test_the_launchpad_is_filled_with_defaults_and_nothing_else(ticket: JobDefinition) -> None:
+    snapshot = ticket.get_job_snapshot()
+    schema = snapshot.config_schema_snapshot
+    root = schema.get_config_snap(str(snapshot.mode_def_snaps[0].root_config_key))
+    told = default_values_yaml_from_type_snap(schema, root)
+    assert told.split() == ["ops:", "ticket:", "config:", "input:", "subject:", "(none)"]
 
 
 @pytest.mark.parametrize(
