@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -20,4 +21,4 @@ def command(directory: Path) -> None:
 
     for path in scaffold(directory):
         click.echo(f"  {path}")
-    click.echo(f"Made {directory}. Next: cd {directory} && agentflow up")
+    click.echo(f"Made {directory}. Next: cd {quote(str(directory))} && agentflow up")

@@ -1,0 +1,203 @@
+"""Commands around one `agentflow up`, and `agentflow run` with and without it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from agentflow_dagster.operations.components import Ports
+from tests.cli.conftest import GOOD, Project, make_project
+from tests.conftest import new_database
+from tests.e2e.test_faults import ENDLESS
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from tests.support.command import Started
+
+FILE = "notebooks/adds_up.agent.yaml"
+RECORD = [
+    *("run_id", "status", "outputs", "nodes", "cost_usd", "tokens_in", "tokens_out"),
+    *("first_step_ms", "latency_ms", "url"),
+]
+NODE = [
+    *("name", "kind", "status", "attempts", "latency_ms", "tokens_in", "tokens_out", "cost_usd"),
+    *("model", "provider", "error"),
+]
+FAILING = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: gives-up}
+spec:
+  nodes:
+    first: {kind: code.python, with: {code: "x = 1", outputs: [x]}}
+    second: {kind: code.python, after: [first], with: {code: "raise ValueError('no\\x1b[31m way')"}}
+    third: {kind: code.python, after: [second], with: {code: "pass"}}
+  outputs: {x: "{{first.output.x}}"}
+"""
+
+
+@dataclass(frozen=True)
+class Up:
+    """A project that is up, and how its ports were given."""
+
+    project: Project
+    process: Started
+    ports: list[str]
+
+
+@pytest.fixture(scope="module")
+def up(
+    postgres_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Up]:
+    url = next(database := new_database(postgres_url, template=template_database))
+    project = make_project(tmp_path_factory.mktemp("up") / "project", url, OPENAI_API_KEY="")
+    project.write("notebooks/gives_up.agent.yaml", FAILING)
+    project.write("notebooks/endless.agent.yaml", ENDLESS)
+    free = Ports.free()
+    ports = ["--dagster-port", str(free.webserver), "--gateway-port", str(free.gateway)]
+    process = project.command.start("up", "--no-jupyter", *ports)
+    process.wait_to_hear("Logs")
+    yield Up(project, process, ports)
+    assert project.call("down").stdout == "Stopped.\n"
+    assert process.wait_for_end() == 130
+    assert project.call("down").stdout == "Nothing is up.\n"
+    assert project.command.living() == []
+    next(database, None)
+
+
+def record(told: str) -> dict[str, Any]:
+    found = json.loads(told)
+    assert list(found) == RECORD
+    assert [list(node) for node in found["nodes"]] == [NODE] * len(found["nodes"])
+    return found
+
+
+def test_up_says_where_everything_is_and_no_token(up: Up) -> None:
+    said = up.process.said
+    for words in (f"http://127.0.0.1:{up.ports[1]}", f"{up.ports[3]}/hooks/", "Ctrl-C stops it"):
+        assert words in said
+    token = (up.project.root / ".agentflow" / "token").read_text()
+    assert token not in said
+    for process in up.project.command.living():
+        assert token not in " ".join(process.cmdline())
+
+
+def test_what_only_its_owner_may_read(up: Up) -> None:
+    home = up.project.root / ".agentflow"
+    assert {
+        p.name: oct(p.stat().st_mode & 0o777) for p in home.iterdir() if p.is_dir()
+    } == dict.fromkeys(
+        ("artifacts", "dagster", "dagster-artifacts", "dagster-direct", "logs"), "0o700"
+    )
+    assert home.stat().st_mode & 0o066 == 0
+    for name in ("token", "up.json"):
+        assert oct((home / name).stat().st_mode & 0o777) == "0o600"
+
+
+def test_a_project_is_up_once(up: Up) -> None:
+    done = up.project.call("up", "--no-jupyter")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is up already" in done.stderr
+    assert "agentflow down" in done.stderr
+
+
+def test_a_port_in_use_is_told_before_anything_starts(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = project.call("up", "--no-jupyter", "--dagster-port", port)
+        same = project.call("up", "--dagster-port", "4001", "--jupyter-port", "4001")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"Error: Port {port}, for Dagster's UI, is in use.\n"
+        f"Stop what uses it, or choose another: --dagster-port {int(port) + 1}\n"
+    )
+    assert (same.returncode, "Two of the ports are the same" in same.stderr) == (2, True)
+    assert project.command.living() == []
+
+
+def test_a_deployed_agent_runs_on_what_is_up(up: Up) -> None:
+    deployed = up.project.call("deploy", FILE, "--json")
+    assert json.loads(deployed.stdout)["reloaded"] is True
+    done = up.project.call("run", "adds_up", "--input", '{"a": 40, "b": 2}', "--json")
+    assert done.returncode == 0, done.stderr
+    assert "Running adds-up" in done.stderr
+    assert "PostgreSQL" not in done.stderr
+    told = record(done.stdout)
+    assert (told["status"], told["outputs"]) == ("SUCCESS", {"total": 42})
+    assert told["url"] == f"http://127.0.0.1:{up.ports[1]}/runs/{told['run_id']}"
+    assert httpx.get(told["url"]).status_code == 200
+    assert 0 < told["first_step_ms"] <= told["latency_ms"]
+    add, answer = told["nodes"]
+    assert (add["status"], add["attempts"], add["tokens_in"], add["model"]) == ("SUCCESS", 1, 0, "")
+    assert (answer["model"], answer["provider"]) == ("offline/extractive", "offline")
+    assert answer["tokens_in"] == told["tokens_in"] > 0
+    assert told["cost_usd"] == 0
+
+    for arguments in (["runs"], ["runs", "adds-up"], ["runs", "adds_up", "--limit", "1"]):
+        listed = json.loads(up.project.call(*arguments, "--json").stdout)["runs"]
+        assert (listed[0]["run_id"], listed[0]["agent"], listed[0]["status"]) == (
+            *(told["run_id"], "adds-up"),
+            "SUCCESS",
+        )
+    assert told["run_id"] in up.project.call("runs").stdout
+
+
+def test_a_run_that_fails_ends_with_1(project: Project) -> None:
+    """Alone: nothing is up, so it starts what it needs and stops it."""
+    path = project.write("gives_up.agent.yaml", FAILING)
+    done = project.call("run", path)
+    assert done.returncode == 1
+    assert (
+        "second: <node second>, line 1: ValueError: no\N{REPLACEMENT CHARACTER}[31m way"
+        in done.stdout
+    )
+    assert "FAILURE in" in done.stdout
+    assert project.command.living() == []
+
+    told = json.loads(project.call("runs", "--json").stdout)["runs"]
+    assert [(run["agent"], run["status"]) for run in told] == [("gives-up", "FAILURE")]
+
+
+def test_a_file_runs_as_it_stands(project: Project) -> None:
+    """Whatever is deployed, and wherever the file is."""
+    assert project.call("deploy", FILE).returncode == 0
+    path = project.root.parent / "elsewhere.agent.yaml"
+    path.write_text(GOOD.replace("a + b", "a * 100 + b"))
+    given = project.write("input.json", '\ufeff{"a": 7}')
+    done = project.call("run", path, "--input", f"@{given}", "--json")
+    assert done.returncode == 0, done.stderr
+    told = record(done.stdout)
+    assert (told["status"], told["outputs"]) == ("SUCCESS", {"total": 701})
+    assert "Starting PostgreSQL" in done.stderr
+    assert project.command.living() == []
+
+
+@contextmanager
+def endless(project: Project, path: Path) -> Generator[Started]:
+    """`agentflow run` of something that never ends, once its code is at work."""
+    given = json.dumps({"path": str(path)})
+    started = project.command.start("run", "notebooks/endless.agent.yaml", "--input", given)
+    wait_until(path.exists)
+    yield started
+
+
+@pytest.mark.fault
+def test_ctrl_c_stops_the_run(project: Project, tmp_path: Path) -> None:
+    project.write("notebooks/endless.agent.yaml", ENDLESS)
+    with endless(project, tmp_path / "pid") as started:
+        started.process.send_signal(signal.SIGINT)
+        assert started.wait_for_end() == 130
+    assert started.said.endswith("Interrupted.\n")
+    told = json.loads(project.call("runs", "--json").stdout)["runs"]
+    assert [(run["agent"], run["status"]) for run in told] == [("endless", "CANCELED")]
+    assert project.command.living() == []
