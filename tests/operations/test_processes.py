@@ -85,7 +85,7 @@ def component(program: str, name: str = "one") -> Component:
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Generator[Processes]:
-    with Processes(tmp_path, dict(os.environ), tmp_path, grace=5) as started:
+    with Processes(tmp_path, dict(os.environ), tmp_path, grace=1) as started:
         yield started
 
 
