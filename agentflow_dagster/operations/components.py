@@ -102,8 +102,8 @@ def components(project: Project, ports: Ports, *, workspace: Path, daemon: bool)
             "webserver",
             [
                 *python,
-                *("-m", "dagster_webserver", "--host", HOST, "--port", str(ports.webserver)),
-                *("--workspace", str(workspace)),
+                *("-m", "agentflow_dagster.orchestration.webserver"),
+                *("--host", HOST, "--port", str(ports.webserver), "--workspace", str(workspace)),
             ],
             ready_url=f"http://{HOST}:{ports.webserver}/server_info",
             needs_code_server=True,
