@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.e2e.conftest import TRACKER_TOKEN
+from tests.support.openai_server import Scripted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -122,6 +123,16 @@ spec:
         code: |
           print("control-4711", secret)
           assert secret == "control-4711", secret
+"""
+
+
+ASKS = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: asks-a-model}
+spec:
+  nodes:
+    ask: {kind: ai.chat, llm: {model: gpt-4o-mini}, with: {prompt: control-4711}}
 """
 
 
@@ -262,34 +273,42 @@ def events(running: Running, run_id: str) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def records(running: Running) -> Generator[list[RunRecord]]:
-    """A run that ends well, one whose call is refused, one whose code raises."""
+    """A run that ends well, one whose call is refused, one whose code raises, one whose model's
+    provider quotes its key."""
     folder = running.project.root / "notebooks"
-    agents = {"handles": HANDLED, "fails": FAILS, "raises": RAISES}
+    agents = {"handles": HANDLED, "fails": FAILS, "raises": RAISES, "asks": ASKS}
     for name, text in agents.items():
         (folder / f"{name}.agent.yaml").write_text(text)
     plans = running.deploy(*(f"{name}.agent.yaml" for name in agents))
+    key = running.project.variables["OPENAI_API_KEY"]
+    running.models.replies = [
+        Scripted(status=400, text=f"control-4711: bad key {key} ({key[:9]}…)")
+    ]
     with echo_server() as url:
         runs = [
             running.launch(p, {"url": url} if "url" in str(p.agent.spec.inputs) else {})
             for p in plans
         ]
         done = [running.finish(plan, run) for plan, run in zip(plans, runs, strict=True)]
+    running.models.replies = [Scripted()]
     yield done
     for name in agents:
         (folder / f"{name}.agent.yaml").unlink()
 
 
 def test_the_runs_went_as_they_were_meant_to(running: Running, records: list[RunRecord]) -> None:
-    assert [r.status for r in records] == ["SUCCESS", "FAILURE", "FAILURE"]
+    assert [r.status for r in records] == ["SUCCESS", "FAILURE", "FAILURE", "FAILURE"]
     assert {n.name: n.status for n in records[0].nodes}["fails"] == "HANDLED_ERROR"
     # The tool got the real one, and only what is written down is masked.
     assert running.tracker.issues[-1]["copy"] == TRACKER_TOKEN
     assert "answered 403" in records[1].nodes[0].error
     assert "AssertionError" in records[2].nodes[0].error
+    assert "control-4711" in records[3].nodes[0].error
 
 
 def test_no_secret_is_in_what_runs_wrote(running: Running, records: list[RunRecord]) -> None:
     secret, control = forms(TRACKER_TOKEN), {CONTROL}
+    secret |= forms(running.project.variables["OPENAI_API_KEY"])
     url = running.project.variables["AGENTFLOW_DATABASE_URL"]
     leaks: set[str] = set()
     seen: set[str] = set()
