@@ -38,6 +38,27 @@ def content_hash(agent: Agent) -> str:
     return hashlib.sha256(canonical_json(document).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def order_counts(path: tuple[str | int, ...]) -> bool:
+    """Whether the order of a mapping's keys is meaning: inside a node's `with`."""
+    return path[:2] == ("spec", "nodes") and path[3:4] == ("with",)
+
+
+def is_same(one: JsonValue, other: JsonValue, path: tuple[str | int, ...] = ()) -> bool:
+    """Whether two documents (or what stands at a path of them) say the same, order included."""
+    match one, other:
+        case dict(), dict():
+            if one.keys() != other.keys() or (order_counts(path) and list(one) != list(other)):
+                return False
+            return all(is_same(value, other[key], (*path, key)) for key, value in one.items())
+        case list(), list():
+            if len(one) != len(other):
+                return False
+            pairs = enumerate(zip(one, other, strict=True))
+            return all(is_same(a, b, (*path, index)) for index, (a, b) in pairs)
+        case _:
+            return one == other and isinstance(one, bool) is isinstance(other, bool)
+
+
 def ordered(value: JsonValue) -> JsonValue:
     """The value with mappings written as lists of pairs, so that the order of their keys counts."""
     match value:

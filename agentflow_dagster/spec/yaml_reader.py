@@ -59,6 +59,15 @@ def read_yaml(text: str) -> YamlSource:
     return YamlSource(document, reader.positions, tuple(reader.diagnostics))
 
 
+def node_value(node: YamlNode) -> JsonValue:
+    """What a node says, aliases written out.
+
+    Raises:
+        YamlRefused: as `read_yaml` would tell it.
+    """
+    return _Reader().value(node, (), 0)
+
+
 def scalar_value(node: YamlScalar) -> JsonValue:
     """What a scalar means.
 
