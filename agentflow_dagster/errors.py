@@ -102,7 +102,7 @@ class ValueNotStorable(RunError):
     def __init__(self, path: str, type_name: str) -> None:
         super().__init__(
             f"{path or 'the value'} is a {type_name}, which cannot pass from one step to the next.",
-            hint="Pass JSON values, bytes or a pandas DataFrame; convert it in the node that makes it.",
+            hint="Pass JSON values, bytes or a DataFrame; convert it in the node that makes it.",
             retryable=False,
         )
         self.path = path

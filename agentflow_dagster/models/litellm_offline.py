@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def register_offline(model: OfflineModel | None = None) -> None:
     """Makes LiteLLM answer `offline/…` here. Doing so again replaces the model."""
-    litellm = load_litellm()
+    litellm: Any = load_litellm()
     litellm.custom_provider_map = [
         *(entry for entry in litellm.custom_provider_map if entry["provider"] != PROVIDER),
         {"provider": PROVIDER, "custom_handler": _handler(model or OfflineModel(), litellm)},

@@ -1,4 +1,4 @@
-"""One running project for the whole session: real database, Dagster, front door, tracker, models."""
+"""One running project for the session: real database, Dagster, front door, tracker, models."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Gene
         }
         project = Project(root, Path(root / ".agentflow"), "local", variables)
         platform = stack.enter_context(
-            start_platform(project, Ports.free(), progress=lambda text: print(text))
+            start_platform(project, Ports.free(), progress=print)
         )
         found = Running(project, platform, tracker, models)
         found.deploy("support_triage.agent.yaml")

@@ -1,4 +1,4 @@
-"""A webhook call becomes one run that Dagster calls a success, and its input decides what it does."""
+"""A webhook call becomes one run that Dagster calls a success; its input decides what it does."""
 
 from __future__ import annotations
 
