@@ -120,6 +120,15 @@ class Manual(Element):
 class Trigger(Element):
     """One way in which a run starts, and how its event becomes the run's input."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": [name], "properties": {name: {"type": "object"}}}
+                for name in ("webhook", "schedule", "manual")
+            ]
+        }
+    )
+
     webhook: Webhook | None = None
     schedule: Schedule | None = None
     manual: Manual | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -18,18 +17,16 @@ from tests.support.documents import (
     changed,
     minimal,
     placed,
-    places,
     problems,
     sample,
     without,
 )
-from tests.support.properties import VALUES, patiently
+from tests.support.mutations import mutated
+from tests.support.properties import patiently
 
 if TYPE_CHECKING:
     from agentflow_dagster.spec.diagnostics import Diagnostic
     from agentflow_dagster.spec.values import JsonObject, JsonValue
-
-SAMPLE_PLACES = list(places(sample()))[1:]
 
 
 def only(found: tuple[Diagnostic, ...]) -> Diagnostic:
@@ -160,47 +157,3 @@ def test_no_change_of_the_sample_makes_it_raise(data: st.DataObject) -> None:
     assert all(d.code.startswith("AF") and d.message for d in found)
     for d in found:
         assert d.pointer == "" or d.pointer.startswith("/")
-
-
-def mutated(data: st.DataObject) -> JsonObject:
-    """The sample with one to three places dropped, doubled, swapped or overwritten."""
-    document: Any = sample()
-    for _ in range(data.draw(st.integers(1, 3))):
-        path = data.draw(st.sampled_from(SAMPLE_PLACES))
-        parent: Any = document
-        for step in path[:-1]:
-            try:
-                parent = parent[step]
-            except (KeyError, IndexError, TypeError):
-                parent = None
-        if not isinstance(parent, dict | list):
-            continue
-        try:
-            old = cast("Any", parent)[path[-1]]
-        except (KeyError, IndexError, TypeError):
-            continue
-        _change(data, parent, path[-1], old)
-    return document
-
-
-def _change(data: st.DataObject, parent: Any, key: str | int, old: Any) -> None:
-    other = data.draw(st.sampled_from(SAMPLE_PLACES))
-    match data.draw(st.sampled_from(["drop", "replace", "graft", "wrap", "retype", "expression"])):
-        case "drop":
-            del parent[key]
-        case "replace":
-            parent[key] = data.draw(VALUES)
-        case "graft":
-            grafted: Any = sample()
-            for step in other:
-                grafted = grafted[step]
-            parent[key] = deepcopy(grafted)
-        case "wrap":
-            parent[key] = data.draw(st.sampled_from([[old], {"a": old}, [old, old], {}, []]))
-        case "retype":
-            parent[key] = data.draw(
-                st.sampled_from([str(old), 0, 1.5, True, None, {"type": "string"}, "a", "ai.chat"])
-            )
-        case _:
-            expressions = ["{{input.body}}", "{{", "{{draft.output}}", "{{1}} {{[", "{{secret.X}}"]
-            parent[key] = data.draw(st.sampled_from(expressions))
