@@ -10,11 +10,9 @@ in-process executor executes it.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -34,16 +32,21 @@ from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.input_config import run_config
 from agentflow_dagster.orchestration.location import Served, agent_definitions, compile_version
 from agentflow_dagster.orchestration.wiring import START
-from agentflow_dagster.ports.model import ModelReply, Usage
 from agentflow_dagster.ports.stores import Version, VersionHash
 from agentflow_dagster.sandbox import ChildProcess
 from agentflow_dagster.spec.canonical import content_hash, to_json
 from agentflow_dagster.spec.parse import parse_agent
 from agentflow_dagster.spec.yaml_reader import read_yaml
 from tests.orchestration import served
+from tests.orchestration.adapters import (
+    Adapter,
+    OpenStores,
+    ScriptedModel,
+    Secrets,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from dagster import (
@@ -58,97 +61,14 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.orchestration.compile import CompiledAgent
     from agentflow_dagster.ports.kind import Kind
-    from agentflow_dagster.ports.model import ModelRequest
     from agentflow_dagster.ports.stores import StepOutput
     from agentflow_dagster.spec.kind import KindConfig
-    from agentflow_dagster.spec.values import JsonObject, JsonValue
+    from agentflow_dagster.spec.values import JsonObject
     from agentflow_dagster.stores import Stores
 
 Source: TypeAlias = "str | JsonObject"
 """An agent as YAML or as a document."""
 _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
-
-
-class ScriptedModel:
-    """Answers as a test says: text, or the object that a schema asks for; may raise instead.
-
-    `answer` is called with each request; all requests are kept.
-    """
-
-    answer: Callable[[ModelRequest], JsonValue]
-
-    def __init__(self) -> None:
-        self.requests: list[ModelRequest] = []
-        self.label()
-
-    def label(self) -> None:
-        """From now on repeats what it is asked, and answers `label …` with `bug` or `other`."""
-        self.requests.clear()
-        self.answer = _label
-        self._hanging = ""
-
-    def hang_on(self, prompt: str) -> None:
-        """From now on never answers this prompt."""
-        self._hanging = prompt
-
-    async def complete(self, request: ModelRequest) -> ModelReply:
-        self.requests.append(request)
-        if request.messages[-1].content == self._hanging:
-            await asyncio.Event().wait()
-        said = self.answer(request)
-        usage = Usage(7, 3, Decimal("0.0005"), 12.5, request.model or "scripted-1", "scripted")
-        return ModelReply(said if isinstance(said, str) else "", said, usage)
-
-
-def _label(request: ModelRequest) -> JsonValue:
-    asked = request.messages[-1].content
-    if asked.startswith("label "):
-        return "bug" if "bug" in asked else "other"
-    return f"re: {asked}"
-
-
-class GivenSecrets:
-    """Secrets from a dict that tests fill."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    def lookup(self, name: str) -> str | None:
-        return self.values.get(name)
-
-
-@dataclass
-class Secrets:
-    """As `resources/secrets.py`."""
-
-    given: GivenSecrets = field(default_factory=GivenSecrets)
-    variables: dict[str, str] = field(default_factory=dict[str, str])
-
-    def adapter(self) -> GivenSecrets:
-        return self.given
-
-    def environment(self) -> Mapping[str, str]:
-        return self.variables
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """A resource that hands out one adapter."""
-
-    held: object
-
-    def adapter(self) -> object:
-        return self.held
-
-
-@dataclass(frozen=True)
-class OpenStores:
-    """As `resources/stores.py`, on the test's database."""
-
-    stores: Stores
-
-    def open(self) -> Stores:
-        return self.stores
 
 
 @dataclass(frozen=True)
@@ -312,9 +232,13 @@ class Bench:
         return next(reversed(self.compiled.values()))
 
     def clear(self) -> None:
-        """Serves nothing any more."""
+        """Serves nothing any more; the model answers as it did at first, there are no secrets."""
         self.compiled.clear()
         self.served.clear()
+        self.model.label()
+        self.secrets.given.values.clear()
+        self.secrets.variables.clear()
+        self._repository = None
 
     @property
     def repository(self) -> RepositoryDefinition:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from agentflow_dagster.orchestration.instance import DATABASE_VARIABLE, write_instance
 from agentflow_dagster.stores import open_stores
-from tests.conftest import new_database, renamed, run_on
+from tests.conftest import new_database
 from tests.orchestration.bench import Bench
 
 if TYPE_CHECKING:
@@ -17,36 +18,32 @@ if TYPE_CHECKING:
 
     from dagster import DagsterInstance
 
-TEMPLATE = "agentflow_dagster_template"
-
-
-@pytest.fixture(scope="session")
-def both_tables(
-    postgres_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    """The name of a database with AgentFlow's tables and Dagster's that nobody is connected to."""
-    run_on(postgres_url, f"CREATE DATABASE {TEMPLATE} TEMPLATE {template_database}")
-    home = tmp_path_factory.mktemp("template")
-    url = renamed(postgres_url, TEMPLATE)
-    with pytest.MonkeyPatch.context() as patch, opened_instance(home, url, patch) as instance:
-        instance.get_runs_count()
-    return TEMPLATE
+# Dagster's notes on its own tables, which a new instance would look up again.
+KEPT = frozenset({"alembic_version", "secondary_indexes", "instance_info", "kvs"})
 
 
 @pytest.fixture
-def bench(
-    postgres_url: str, both_tables: str, tmp_path_factory: pytest.TempPathFactory
+def bench(lasting_bench: Bench) -> Bench:
+    """Nothing is stored, nothing served."""
+    empty(lasting_bench)
+    lasting_bench.clear()
+    return lasting_bench
+
+
+@pytest.fixture(scope="session")
+def lasting_bench(
+    postgres_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Bench]:
-    """A database of its own."""
-    yield from new_bench(postgres_url, both_tables, tmp_path_factory.mktemp("bench"))
+    """The one that `bench` empties: a new instance asks PostgreSQL about each of its tables."""
+    yield from new_bench(postgres_url, template_database, tmp_path_factory.mktemp("bench"))
 
 
 @pytest.fixture(scope="module")
 def shared_bench(
-    postgres_url: str, both_tables: str, tmp_path_factory: pytest.TempPathFactory
+    postgres_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Bench]:
-    """One for the tests of a module that do not mind what others have run."""
-    yield from new_bench(postgres_url, both_tables, tmp_path_factory.mktemp("bench"))
+    """One for the tests of a module that look at what was run once."""
+    yield from new_bench(postgres_url, template_database, tmp_path_factory.mktemp("bench"))
 
 
 def new_bench(server_url: str, template: str, home: Path) -> Generator[Bench]:
@@ -62,8 +59,33 @@ def new_bench(server_url: str, template: str, home: Path) -> Generator[Bench]:
 
 
 def opened_instance(home: Path, url: str, patch: pytest.MonkeyPatch) -> DagsterInstance:
-    """The instance that `agentflow run` makes for itself, on this database."""
+    """The instance that `agentflow run` makes for itself, on this database.
+
+    Only what steps print is not kept: Dagster starts four processes a run to copy it.
+    """
     from dagster import DagsterInstance
+    from dagster._core.instance.ref import InstanceRef
 
     patch.setenv(DATABASE_VARIABLE, url)
-    return DagsterInstance.from_config(str(write_instance(home, queued=False)))
+    folder = write_instance(home, queued=False)
+    nowhere = {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+    reference = InstanceRef.from_dir(str(folder), overrides={"compute_logs": nowhere})
+    return DagsterInstance.from_ref(reference)
+
+
+def empty(bench: Bench) -> None:
+    """Empties the tables."""
+    engine = sa.create_engine(bench.database_url)
+    with engine.begin() as connection:
+        tables = connection.execute(
+            sa.text(
+                "SELECT schemaname, tablename FROM pg_tables"
+                " WHERE schemaname IN ('public', 'agentflow')"
+            )
+        )
+        named = [f'"{schema}"."{name}"' for schema, name in tables if name not in KEPT]
+        connection.execute(sa.text(f"TRUNCATE {', '.join(named)} RESTART IDENTITY"))
+    engine.dispose()

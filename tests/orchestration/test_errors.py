@@ -25,13 +25,6 @@ HANDLED = f"""
 """  # noqa: E501
 
 
-@pytest.fixture
-def bench(shared_bench: Bench) -> Bench:
-    shared_bench.clear()
-    shared_bench.model.label()
-    return shared_bench
-
-
 def failing(
     bench: Bench, *, times: int = 99, retryable: bool = True
 ) -> Callable[[ModelRequest], str]:

@@ -31,13 +31,6 @@ def document(name: str, **metadata: Any) -> JsonObject:
     }
 
 
-@pytest.fixture
-def bench(shared_bench: Bench) -> Bench:
-    shared_bench.clear()
-    shared_bench.model.label()
-    return shared_bench
-
-
 def test_we_know_the_words_that_dagster_keeps() -> None:
     assert {w for w in DISALLOWED_NAMES if names.allowed(w) == w} == set()
 

@@ -17,13 +17,6 @@ if TYPE_CHECKING:
 ECHO = "kind: ai.chat, with: {prompt: "
 
 
-@pytest.fixture
-def bench(shared_bench: Bench) -> Bench:
-    shared_bench.clear()
-    shared_bench.model.label()
-    return shared_bench
-
-
 @pytest.mark.parametrize(
     ("body", "taken", "left_out"), [("a bug", "file_bug", "draft"), ("hello", "draft", "file_bug")]
 )

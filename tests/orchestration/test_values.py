@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.orchestration.samples import TRIAGE, agent
 
 if TYPE_CHECKING:
@@ -16,13 +14,6 @@ first: {kind: ai.chat, with: {prompt: "{{input.word}}"}}
 second: {kind: ai.chat, with: {prompt: "{{first.output.text}} {{run.id}}"}}
 third: {kind: ai.chat, with: {prompt: "{{second.output.text}} {{input.word}}"}}
 """.replace("\n", "\n    ")
-
-
-@pytest.fixture
-def bench(shared_bench: Bench) -> Bench:
-    shared_bench.clear()
-    shared_bench.model.label()
-    return shared_bench
 
 
 def test_two_runs_of_an_agent_step_by_step_beside_each_other(bench: Bench) -> None:
