@@ -99,9 +99,7 @@ def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Gene
             "OPENAI_API_KEY": "sk-loopback-0123456789abcdef",
         }
         project = Project(root, Path(root / ".agentflow"), "local", variables)
-        platform = stack.enter_context(
-            start_platform(project, Ports.free(), progress=print)
-        )
+        platform = stack.enter_context(start_platform(project, Ports.free(), progress=print))
         found = Running(project, platform, tracker, models)
         found.deploy("support_triage.agent.yaml")
         yield found
