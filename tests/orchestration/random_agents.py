@@ -133,6 +133,24 @@ def interpret_partial(
     return told
 
 
+def interpret_again(agent: Sequence[Part], plot: Plot, failed: Outcome) -> Outcome:
+    """What a failed run and its re-execution from there ought to come to together."""
+    told = Outcome()
+    lost: set[str] = set()
+    for part in agent:
+        edges = edges_into(agent, part.name)
+        there = [told.left.get(source) == port for source, port, _ in edges]
+        if lost & {*(source for source, _, _ in edges), *part.peeks}:
+            lost.add(part.name)
+        elif there and not (any(there) if part.join == "any" else all(there)):
+            pass
+        elif part.name in failed.left:
+            told.left[part.name] = failed.left[part.name]
+        elif part.name not in failed.passed:
+            _do(part, plot, told, lost)
+    return told
+
+
 def _reached_in_part(
     part: Part, edges: Sequence[tuple[str, str, str]], told: Outcome, selected: frozenset[str]
 ) -> bool:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from dagster import AssetKey, CodeReferencesMetadataValue, LocalFileCodeReference
+from dagster import (
+    AssetKey,
+    CodeReferencesMetadataValue,
+    DagsterEventType,
+    LocalFileCodeReference,
+)
 
 from agentflow_dagster.ports.stores import Version
 from tests.orchestration.bench import compiled, version_of
@@ -61,8 +66,15 @@ def test_a_node_without_a_model_costs_nothing(triaged: Ran) -> None:
     assert told["model"] == ""
 
 
-def test_only_assets_are_materialized(triaged: Ran) -> None:
+def test_a_node_that_only_chooses_has_neither_figures_nor_a_materialization(triaged: Ran) -> None:
     assert triaged.materialized == {"classify", "file_bug", "done"}
+    (output,) = [
+        event.step_output_data
+        for event in triaged.of_type(DagsterEventType.STEP_OUTPUT)
+        if event.step_key == "support_triage.route"
+    ]
+    assert output.output_name == "bug"
+    assert output.metadata == {}
 
 
 def test_the_preview_shows_the_value_and_is_bounded(shared_bench: Bench) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dagster import DagsterInstance
+from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from tests.orchestration.random_agents import (
     assets,
     document,
     interpret,
+    interpret_again,
     interpret_partial,
     plots,
 )
@@ -33,9 +35,13 @@ if TYPE_CHECKING:
     from tests.orchestration.random_agents import Part, Plot
 
 few = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "25")),
+    max_examples=int(os.environ.get("EXAMPLES", "20")),
     deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.filter_too_much,
+        HealthCheck.function_scoped_fixture,
+    ],
     derandomize="EXAMPLES" not in os.environ,
     report_multiple_bugs=False,
     phases=[Phase.generate],
@@ -103,6 +109,28 @@ def test_a_partial_run_does_what_was_selected(ephemeral: Bench, data: st.DataObj
     assert ran.status == ("SUCCESS" if told.succeeds else "FAILURE")
     assert ran.tags["agentflow/source_run"] == source.run_id
     assert ran.tags["agentflow/partial"] == "true"
+
+
+@settings(few, max_examples=10)
+@given(data=st.data())
+def test_a_failed_run_goes_on_where_it_failed(bench: Bench, data: st.DataObject) -> None:
+    agent = data.draw(agents())
+    plot = data.draw(plots(agent))
+    first = interpret(agent, plot)
+    assume(not first.succeeds and checks(bench, document("random", agent)))
+    name = served(bench, agent)
+    script(bench, plot)
+    failed = bench.run(name, plot.input(agent))
+    assert failed.status == "FAILURE"
+
+    mended = replace(plot, failing=frozenset())
+    told = interpret_again(agent, mended, first)
+    asked = script(bench, mended)
+    ran = bench.reexecute(failed, ReexecutionStrategy.FROM_FAILURE)
+    chats = {p.name for p in agent if p.kind == "chat"}
+    assert set(asked) == chats & ({*told.left} | told.failed) - {*first.left}
+    assert {n: o.port for n, o in {**failed.values, **ran.values}.items()} == told.left
+    assert ran.status == ("SUCCESS" if told.succeeds else "FAILURE")
 
 
 def makes(agent: Sequence[Part], node: str, left: Mapping[str, str]) -> bool:
