@@ -65,7 +65,7 @@ class OwnPagesOnly:
         return "Not for pages of other sites." if foreign and not followed else ""
 
 
-class _Webserver(DagsterWebserver):
+class _Webserver(DagsterWebserver[Any, Any]):
     def build_middleware(self) -> list[Middleware]:
         named = os.environ.get(HOSTS_VARIABLE, "").split(",")
         hosts = {*_LOOPBACK, *(name.strip() for name in named if name.strip())}
@@ -82,7 +82,7 @@ def _name(address: str) -> str | None:
 
 def main() -> None:
     """Serves until it is told to stop."""
-    app.DagsterWebserver = _Webserver
+    app.DagsterWebserver = _Webserver  # pyright: ignore[reportPrivateImportUsage]
     cli.main()
 
 

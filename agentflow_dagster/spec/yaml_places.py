@@ -24,7 +24,7 @@ _COLON = re.compile(r"[ \t]*:")
 
 
 class NotEditable(Exception):
-    """A node is written so that it cannot be edited: `? key`, an anchor before a block."""
+    """A node is written so that it cannot be edited: with an anchor before a block, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,11 @@ class Places:
         return found.end() if found else index
 
     def after_colon(self, index: int) -> int | None:
-        """The place behind the colon that comes next, if one does."""
-        found = _COLON.match(self._text, index)
-        return found.end() if found else None
+        """The place behind the colon that comes next, if one does; after `? key`, a line below."""
+        if found := _COLON.match(self._text, index):
+            return found.end()
+        at = self.after_filling(index)
+        return at + 1 if self._text[at : at + 1] == ":" else None
 
     def region(self, node: YamlNode, floor: int) -> tuple[int, int]:
         """Where a node begins and ends; a block collection begins with the comments above it.
@@ -93,16 +95,14 @@ class Places:
         """A block mapping's entries.
 
         Raises:
-            NotEditable: a key is no text, or stands behind `?`.
+            NotEditable: a key is no text, or something stands before the first.
         """
-        if not node.entries or node.entries[0][0].start != node.start:
-            raise NotEditable
         heads: list[tuple[int, int, YamlNode]] = []
         for key, value in node.entries:
             if not isinstance(key, YamlScalar) or key.style in {"|", ">"}:
                 raise NotEditable
             heads.append((key.start, key.end, value))
-        return self._chunks(heads, floor, self.after_colon)
+        return self._chunks(node.start, heads, floor, self.after_colon)
 
     def sequence_chunks(self, node: YamlSequence, floor: int) -> list[Chunk]:
         """A block sequence's items.
@@ -117,19 +117,23 @@ class Places:
                 raise NotEditable
             heads.append((dash, dash + 1, item))
             dash = self.after_filling(self.end(item, dash + 1))
-        return self._chunks(heads, floor, lambda index: index)
+        return self._chunks(node.start, heads, floor, lambda index: index)
 
     def _chunks(
         self,
+        first: int,
         heads: list[tuple[int, int, YamlNode]],
         floor: int,
         indicator_end: Callable[[int], int | None],
     ) -> list[Chunk]:
         chunks: list[Chunk] = []
-        column = self.column(heads[0][0])
-        before = self._lead_start(heads[0][0], floor)
+        column = self.column(first)
+        before = self._lead_start(first, floor)
         for start, end, node in heads:
-            if self.after_filling(before) != start:
+            head = found = self.after_filling(before)
+            if found != start and self._text[found : found + 1] == "?":
+                found = self.after_filling(found + 1)  # `? key`, its colon on the next line
+            if found != start:
                 raise NotEditable
             value_floor = indicator_end(end)
             if value_floor is None:
@@ -138,8 +142,8 @@ class Places:
             tail_end = self._tail_end(value_end, column)
             chunks.append(
                 Chunk(
-                    lead=self._text[before:start],
-                    head=self._text[start:end],
+                    lead=self._text[before:head],
+                    head=self._text[head:end],
                     indicator=self._text[end:value_floor],
                     gap=self._text[end:value_start],
                     node=node,

@@ -320,24 +320,26 @@ def test_any_document_becomes_any_other(old: JsonObject, new: JsonObject) -> Non
     written(write_yaml(old), new)
 
 
-COMMENTED_TEXTS = [
-    path
-    for path in places(document(COMMENTED))
-    if isinstance(path[-1:] and _at(document(COMMENTED), path), str)
+LEAVES = [
+    (text, path)
+    for text in (COMMENTED, ODD, SAMPLE)
+    for path in places(document(text))
+    if path and not isinstance(_at(document(text), path), dict | list)
 ]
 
 
 @patiently(100)
-@given(st.sampled_from(COMMENTED_TEXTS), st.text("abc '\":-\n", max_size=20))
+@given(st.sampled_from(LEAVES), st.text("abc '\":-\n", max_size=20))
 def test_a_new_text_leaves_what_is_above_it_and_every_comment(
-    path: tuple[str | int, ...], new: str
+    leaf: tuple[str, tuple[str | int, ...]], new: str
 ) -> None:
-    wanted: Any = document(COMMENTED)
+    text, path = leaf
+    wanted: Any = document(text)
     _at(wanted, path[:-1])[path[-1]] = new
-    before, after = COMMENTED.splitlines(), written(COMMENTED, wanted).splitlines()
-    line = read_yaml(COMMENTED).positions["".join(f"/{step}" for step in path)].line
-    assert after[: line - 1] == before[: line - 1]
-    assert [row for row in after if "#" in row][-1] == "# The end."
+    before, after = text.splitlines(), written(text, wanted).splitlines()
+    line = read_yaml(text).positions["".join(f"/{step}" for step in path)].line
+    if path[0] != "h":  # What an alias stands for has its place elsewhere.
+        assert after[: line - 1] == before[: line - 1]
     assert _comments(after) == _comments(before)
 
 

@@ -94,7 +94,9 @@ class Command:
 
     def start(self, *arguments: str | Path) -> Started:
         """Calls it and goes on; it is the head of a session, as in a terminal of its own."""
-        log = Path(tempfile.mkstemp(prefix="agentflow-test-", suffix=".log")[1])
+        descriptor, name = tempfile.mkstemp(prefix=".said-", dir=self.folder)
+        os.close(descriptor)
+        log = Path(name)
         with log.open("w") as output:
             process = subprocess.Popen(
                 [*command(), *map(str, arguments)],
