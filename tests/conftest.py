@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import uuid
 from pathlib import Path
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 TEMPLATE = "agentflow_template"
+
+
+def pytest_configure() -> None:
+    """Ctrl-C and a polite end reach the tests and what they start, and stop both in order.
+
+    A shell lets its background jobs ignore Ctrl-C, and so would every command that they start.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

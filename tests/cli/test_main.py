@@ -114,7 +114,10 @@ def test_ctrl_c_ends_with_130(shared: Project, tmp_path: Path) -> None:
     ) as process:
         descriptor = os.open(pipe, os.O_WRONLY)  # returns once the command reads
         process.send_signal(signal.SIGINT)
-        assert process.stderr
-        assert process.stderr.read().decode().strip() == "Interrupted."
-        os.close(descriptor)
+        try:
+            _, told = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            os.close(descriptor)
+    assert told.decode().strip() == "Interrupted."
     assert process.returncode == 130
