@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import DocumentError
-from agentflow_dagster.graph import edges, expression_types, inputs, skipped_reads, triggers
+from agentflow_dagster.graph import edges, expression_types, inputs, limits, skipped_reads, triggers
 from agentflow_dagster.graph.expressions import RESERVED
+from agentflow_dagster.graph.lint import lint
 from agentflow_dagster.graph.plan import Plan, build_plan
 from agentflow_dagster.graph.topology import Topology, sort
 from agentflow_dagster.spec.diagnostics import (
@@ -51,6 +52,8 @@ def check_agent(agent: Agent, kinds: Catalogue) -> Verdict:
         agent: A document whose fields are in order (`spec.parse`).
         kinds: Every node kind known here.
     """
+    if too_many := limits.too_many_nodes(agent):
+        return Verdict((too_many,), None)
     of_inputs = list(inputs.check_inputs(agent))
     of_nodes = [*_check_names(agent), *_check_kinds(agent, kinds)]
     found = [*_not_in_force(agent), *of_inputs, *of_nodes]
@@ -71,6 +74,7 @@ def check_agent(agent: Agent, kinds: Catalogue) -> Verdict:
     found += skipped_reads.check_presence(agent, kinds, topology, ports)
     if has_errors(found):
         return Verdict(tuple(found), None)
+    found += lint(agent, kinds, topology, ports)
     return Verdict(tuple(found), build_plan(agent, topology, kinds, ports, schemas))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.graph import edges, templates
@@ -64,7 +65,7 @@ def _check_node(
     name: str, node: Node, kind: KindSignature[KindConfig], scope: Mapping[str, JsonSchema]
 ) -> Iterator[Diagnostic]:
     path = ("spec", "nodes", name)
-    config = kind.config.model_json_schema(by_alias=True)
+    config = _config_schema(kind.config)
     for program in kind.programs & node.with_.keys():
         for text in templates.find(node.with_[program], (*path, "with", program)):
             yield from _check_program(text, scope)
@@ -77,6 +78,11 @@ def _check_node(
             yield from templates.check_fit(text.path, schema, wanted)
     if node.when is not None:
         yield from _check_when(templates.TemplateText((*path, "when"), node.when), scope)
+
+
+@lru_cache(maxsize=256)
+def _config_schema(config: type[KindConfig]) -> JsonSchema:
+    return config.model_json_schema(by_alias=True)
 
 
 def _check_program(

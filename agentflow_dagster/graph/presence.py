@@ -37,11 +37,16 @@ class Presence:
     """Answers when nodes run; None for an agent with too many choices to enumerate."""
 
     def __init__(
-        self, everywhere: int, due: Mapping[str, int], took: Mapping[tuple[str, str], int]
+        self,
+        everywhere: int,
+        due: Mapping[str, int],
+        took: Mapping[tuple[str, str], int],
+        reached: Mapping[str, int],
     ) -> None:
         self._everywhere = everywhere
         self._due = due
         self._took = took
+        self._reached = reached
 
     def may_lack(self, node: str, port: str, *, when: str | None = None) -> bool:
         """Whether `node` may not leave by `port` in a run in which `when` is due (or in any run).
@@ -50,6 +55,10 @@ class Presence:
         """
         where = self._everywhere if when is None else self._due[when]
         return bool(where & ~self._took.get((node, port), 0))
+
+    def never(self, node: str) -> bool:
+        """Whether there is no run in which the node is reached, whatever the choices."""
+        return not self._reached[node]
 
 
 def presence(topology: Topology, choices: Mapping[str, Choices]) -> Presence | None:
@@ -61,17 +70,19 @@ def presence(topology: Topology, choices: Mapping[str, Choices]) -> Presence | N
     everywhere = (1 << total) - 1
     due: dict[str, int] = {}
     took: dict[tuple[str, str], int] = {}
+    reached_in: dict[str, int] = {}
     stride = 1
     for node in topology.order:
         required, any_of = _reached(topology, node, took, everywhere)
         due[node] = required if any_of is None else any_of
         reached = required if any_of is None else required & any_of
+        reached_in[node] = reached
         options = _option_masks(sizes[node], stride, total)
         stride *= sizes[node]
         # Where a `when` may skip the node, the last option is no port.
         for port, mask in zip(choices[node].ports, options, strict=False):
             took[node, port] = reached & mask
-    return Presence(everywhere, due, took)
+    return Presence(everywhere, due, took, reached_in)
 
 
 def _reached(

@@ -34,6 +34,7 @@ def check_presence(
     judged = presence(topology, choices)
     if judged is None:
         return
+    yield from _never_reached(topology, judged)
     for name, node in agent.spec.nodes.items():
         if node.join == "any":
             for text in templates.of_node(name, node, kinds[node.kind]):
@@ -41,6 +42,25 @@ def check_presence(
     for key, value in agent.spec.outputs.items():
         for text in templates.find(value, ("spec", "outputs", key)):
             yield from _absent_reads(text, ports, judged, when=None)
+
+
+def _never_reached(topology: Topology, judged: Presence) -> Iterator[Diagnostic]:
+    """AF312, for the first such node on each way: what follows it falls with it."""
+    never = {name for name in topology.order if judged.never(name)}
+    for name in topology.order:
+        if name in never and never.isdisjoint(topology.parents(name)):
+            ways = ", ".join(
+                repr(e.source if e.port == "result" else f"{e.source}.{e.port}")
+                for e in topology.into(name)
+                if e.role != "optional"
+            )
+            yield error(
+                "AF312",
+                f"{name!r} can never run: it waits for {ways}, and no run has all of them.",
+                pointer=pointer("spec", "nodes", name),
+                hint="Write `join: any` where one of them is enough, or merge the ways by "
+                "logic.merge.",
+            )
 
 
 def _absent_reads(

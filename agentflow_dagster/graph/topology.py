@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Literal
 
@@ -36,14 +37,32 @@ class Topology:
 
     order: tuple[str, ...]
     edges: tuple[Edge, ...]
+    _into: Mapping[str, tuple[Edge, ...]] = field(init=False, repr=False, compare=False)
+    _out_of: Mapping[str, tuple[Edge, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # By node, once: every rule asks for every node, of which there may be thousands.
+        object.__setattr__(self, "_into", _grouped((e.target, e) for e in self.edges))
+        object.__setattr__(self, "_out_of", _grouped((e.source, e) for e in self.edges))
 
     def into(self, node: str) -> tuple[Edge, ...]:
         """The edges that end at a node, in the order in which its author wrote them."""
-        return tuple(e for e in self.edges if e.target == node)
+        return self._into.get(node, ())
+
+    def out_of(self, node: str) -> tuple[Edge, ...]:
+        """The edges that begin at a node, in the order in which their author wrote them."""
+        return self._out_of.get(node, ())
 
     def parents(self, node: str) -> tuple[str, ...]:
         """The nodes that it waits for, without repeats."""
         return tuple(dict.fromkeys(e.source for e in self.into(node)))
+
+
+def _grouped(pairs: Iterable[tuple[str, Edge]]) -> dict[str, tuple[Edge, ...]]:
+    found: defaultdict[str, list[Edge]] = defaultdict(list)
+    for name, edge in pairs:
+        found[name].append(edge)
+    return {name: tuple(edges) for name, edges in found.items()}
 
 
 def sort(nodes: Iterable[str], edges: Iterable[Edge]) -> Topology | tuple[str, ...]:

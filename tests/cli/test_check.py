@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
     from tests.support.command import Command
 
+SOUND = GOOD.replace("outputs: {total", 'outputs: {said: "{{answer.output.text}}", total')
 FIELDS = ["code", "severity", "file", "cell", "line", "column", "pointer", "message", "hint"]
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    (tmp_path / "good.agent.yaml").write_text(GOOD)
+    (tmp_path / "good.agent.yaml").write_text(SOUND)
     (tmp_path / "bad.agent.yaml").write_text(BAD)
     (tmp_path / "ends.agent.yaml").write_text("apiVersion: {\n")
-    (tmp_path / "latin.agent.yaml").write_bytes(GOOD.replace("∑", "é").encode("latin-1"))
+    (tmp_path / "latin.agent.yaml").write_bytes(SOUND.replace("∑", "é").encode("latin-1"))
     (tmp_path / "large.agent.yaml").write_text("#" * 5_000_001)
     (tmp_path / "notes.ipynb").write_text("{}")
     return tmp_path
