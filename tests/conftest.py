@@ -32,6 +32,13 @@ def pytest_configure() -> None:
         signal.signal(number, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A room's tests stay in one process, which starts what they share once."""
+    for item in items:
+        room = item.path.relative_to(Path(__file__).parent).parts[0]
+        item.add_marker(pytest.mark.xdist_group(room))
+
+
 @pytest.fixture(scope="session")
 def open_folder() -> Generator[Path]:
     """A temporary folder that every user may pass through, for a server that is not to be root.

@@ -193,7 +193,7 @@ def _require_set(step: PlanStep, kind: Kind[KindConfig], scope: Mapping[str, Val
     Raises:
         RunError: it names the first that is not set.
     """
-    texts = templates.of_node(step.name, step.node, kind)
+    texts = templates.of_config(step.node, kind, ())
     for root, reads in templates.roots(texts).items():
         known = scope.get(root)
         if root not in {"env", "secret"} or not isinstance(known, dict):

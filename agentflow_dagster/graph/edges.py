@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from agentflow_dagster.graph.cel_syntax import Read
-    from agentflow_dagster.spec.document import Agent, Node
+    from agentflow_dagster.graph.node_graph import NodeGraph
+    from agentflow_dagster.spec.document import Node
     from agentflow_dagster.spec.kind import Catalogue
 
 
@@ -23,17 +24,17 @@ def ports_of(node: Node, kinds: Catalogue) -> tuple[str, ...]:
 
 
 def draw(
-    agent: Agent, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
+    graph: NodeGraph, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
 ) -> tuple[list[Edge], list[Diagnostic]]:
-    """Every edge of an agent, and what is wrong with those that cannot be drawn."""
+    """Every edge of a graph, and what is wrong with those that cannot be drawn."""
     edges: list[Edge] = []
     problems: list[Diagnostic] = []
-    for name, node in agent.spec.nodes.items():
+    for name in graph.nodes:
         for found in (
-            *_after(name, node, ports),
-            *_named_by_kind(name, node, kinds, ports),
-            *_on_error(name, node, agent),
-            *_implied(name, node, kinds, ports),
+            *_after(graph, name, ports),
+            *_named_by_kind(graph, name, kinds, ports),
+            *_on_error(graph, name),
+            *_implied(graph, name, kinds, ports),
         ):
             if isinstance(found, Edge):
                 edges.append(found)
@@ -65,11 +66,12 @@ def no_value(source: str, place: str) -> Diagnostic:
 
 
 def _after(
-    name: str, node: Node, ports: Mapping[str, tuple[str, ...]]
+    graph: NodeGraph, name: str, ports: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Edge | Diagnostic]:
+    node = graph.nodes[name]
     for index, reference in enumerate(node.after):
         source, _, port = reference.partition(".")
-        place = pointer("spec", "nodes", name, "after", index)
+        place = pointer(*graph.node_path(name), "after", index)
         if source not in ports:
             yield _no_node(source, ports, place)
         elif not port and "result" not in ports[source]:
@@ -97,9 +99,10 @@ def _port_hint(source: str, port: str, ports: tuple[str, ...]) -> str:
 
 
 def _named_by_kind(
-    name: str, node: Node, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
+    graph: NodeGraph, name: str, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Edge | Diagnostic]:
-    place = pointer("spec", "nodes", name, "with")
+    node = graph.nodes[name]
+    place = pointer(*graph.node_path(name), "with")
     for source in kinds[node.kind].reads(node.with_):
         if source not in ports:
             yield _no_node(source, ports, place)
@@ -109,20 +112,22 @@ def _named_by_kind(
             yield Edge(source, "result", name, _joined(node))
 
 
-def _on_error(name: str, node: Node, agent: Agent) -> Iterator[Edge | Diagnostic]:
+def _on_error(graph: NodeGraph, name: str) -> Iterator[Edge | Diagnostic]:
+    node = graph.nodes[name]
     if node.on_error is None:
         return
     target = node.on_error.to
-    if target not in agent.spec.nodes:
-        yield _no_node(target, agent.spec.nodes, pointer("spec", "nodes", name, "onError", "to"))
+    if target not in graph.nodes:
+        place = pointer(*graph.node_path(name), "onError", "to")
+        yield _no_node(target, graph.nodes, place)
     else:
-        yield Edge(name, "error", target, _joined(agent.spec.nodes[target]))
+        yield Edge(name, "error", target, _joined(graph.nodes[target]))
 
 
 def _implied(
-    name: str, node: Node, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
+    graph: NodeGraph, name: str, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Edge | Diagnostic]:
-    for text in templates.of_node(name, node, kinds[node.kind]):
+    for text in templates.of_node(graph, name, kinds):
         for root, reads in templates.roots([text]).items():
             if root not in ports:
                 continue

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
-from agentflow_dagster.graph.topology import Topology, nearest_ancestors
+from agentflow_dagster.graph.topology import nearest_ancestors
 from agentflow_dagster.spec.canonical import canonical_json, ordered
 from agentflow_dagster.spec.document import LLM, Agent, Node, Retry
 from agentflow_dagster.spec.units import seconds
@@ -14,9 +14,10 @@ from agentflow_dagster.spec.units import seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentflow_dagster.graph.graph_check import CheckedGraph
     from agentflow_dagster.graph.topology import Edge
     from agentflow_dagster.spec.kind import Catalogue
-    from agentflow_dagster.spec.values import JsonObject, JsonSchema
+    from agentflow_dagster.spec.values import JsonObject, JsonSchema, JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,10 @@ class PlanStep:
         output_schema: JSON Schema of its output.
         code_version: Hash of what it does and of the code versions of all its parents.
         llm: The node's model settings over the agent's.
-        retry: How often it is attempted, or None.
+        retry: How often it is attempted, or None; the agent's defaults do not count for a step
+            with bodies, whose steps have them.
         timeout: Seconds per attempt.
+        bodies: The graphs inside it, by name.
     """
 
     name: str
@@ -48,11 +51,25 @@ class PlanStep:
     llm: LLM
     retry: Retry | None
     timeout: float
+    bodies: Mapping[str, PlanBody] = field(default_factory=dict[str, "PlanBody"])
 
     @property
     def handles_errors(self) -> bool:
         """Whether its last failed attempt leaves by the `error` port."""
         return self.node.on_error is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanBody:
+    """A graph inside a step, ready to run.
+
+    Args:
+        steps: In an order in which each comes after all it waits for.
+        outputs: What it gives, by name, as its author wrote it.
+    """
+
+    steps: tuple[PlanStep, ...]
+    outputs: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,57 +91,61 @@ class Plan:
         raise KeyError(name)
 
 
-def build_plan(
-    agent: Agent,
-    topology: Topology,
-    kinds: Catalogue,
-    ports: Mapping[str, tuple[str, ...]],
-    output_schemas: Mapping[str, JsonSchema],
-) -> Plan:
-    """Puts together what the checks found out."""
-    assets = {name: kinds[node.kind].asset for name, node in agent.spec.nodes.items()}
+def build_plan(checked: CheckedGraph, kinds: Catalogue) -> Plan:
+    """Puts together what the checks of an agent's graph found out."""
+    return Plan(checked.graph.agent, _steps(checked, kinds))
+
+
+def _steps(checked: CheckedGraph, kinds: Catalogue) -> tuple[PlanStep, ...]:
+    graph, topology = checked.graph, checked.topology
+    agent = graph.agent
+    assets = {name: kinds[node.kind].asset for name, node in graph.nodes.items()}
     parents = nearest_ancestors(topology, assets)
-    versions = code_versions(agent, topology, kinds)
-    steps = tuple(
+    versions = code_versions(checked, kinds)
+    return tuple(
         PlanStep(
             name=name,
-            node=agent.spec.nodes[name],
-            ports=ports[name],
+            node=(node := graph.nodes[name]),
+            ports=checked.ports[name],
             edges=topology.into(name),
             asset=assets[name],
             asset_parents=parents[name],
-            output_schema=output_schemas[name],
+            output_schema=checked.types[name],
             code_version=versions[name],
-            llm=effective_llm(agent, agent.spec.nodes[name]),
-            retry=effective_retry(agent, agent.spec.nodes[name]),
-            timeout=effective_timeout(agent, agent.spec.nodes[name]),
+            llm=effective_llm(agent, node),
+            retry=node.retry if name in checked.bodies else effective_retry(agent, node),
+            timeout=effective_timeout(agent, node),
+            bodies={
+                body: PlanBody(_steps(inner, kinds), inner.graph.outputs)
+                for body, inner in checked.bodies.get(name, {}).items()
+            },
         )
         for name in topology.order
     )
-    return Plan(agent, steps)
 
 
-def code_versions(agent: Agent, topology: Topology, kinds: Catalogue) -> dict[str, str]:
+def code_versions(checked: CheckedGraph, kinds: Catalogue) -> dict[str, str]:
     """A hash per node over what it does and over all its parents' hashes.
 
     Dagster marks only the asset whose own code version changed; with the parents hashed in, a
     changed prompt or condition marks itself and exactly what is downstream of it.
     """
     versions: dict[str, str] = {}
-    for name in topology.order:
-        node = agent.spec.nodes[name]
-        kind = kinds[node.kind]
-        meaning = _meaning(agent, node, kinds)
+    for name in checked.topology.order:
+        kind = kinds[checked.graph.nodes[name].kind]
+        meaning = _meaning(checked, name, kinds)
         upstream = sorted(
-            f"{e.source}.{e.port}:{e.role}:{versions[e.source]}" for e in topology.into(name)
+            f"{e.source}.{e.port}:{e.role}:{versions[e.source]}"
+            for e in checked.topology.into(name)
         )
         text = canonical_json([kind.version, meaning, list(upstream)])
         versions[name] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return versions
 
 
-def _meaning(agent: Agent, node: Node, kinds: Catalogue) -> JsonObject:
+def _meaning(checked: CheckedGraph, name: str, kinds: Catalogue) -> JsonObject:
     """What of a node decides its output: not how often it is tried, nor how it is described."""
+    agent, node = checked.graph.agent, checked.graph.nodes[name]
     told: JsonObject = node.model_dump(mode="json", include={"kind", "when", "join"})
     told["with"] = ordered(dict(node.with_))
     uses = kinds[node.kind].uses
@@ -132,6 +153,11 @@ def _meaning(agent: Agent, node: Node, kinds: Catalogue) -> JsonObject:
         told["llm"] = effective_llm(agent, node).model_dump(mode="json", by_alias=True)
     if "code" in uses and agent.spec.defaults.code is not None:
         told["setup"] = agent.spec.defaults.code.setup
+    if name in checked.bodies:
+        told["bodies"] = {
+            body: cast("JsonObject", code_versions(inner, kinds))
+            for body, inner in checked.bodies[name].items()
+        }
     return told
 
 

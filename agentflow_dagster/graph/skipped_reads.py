@@ -11,40 +11,40 @@ from agentflow_dagster.spec.diagnostics import Diagnostic, error, pointer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from agentflow_dagster.graph.node_graph import NodeGraph
     from agentflow_dagster.graph.presence import Presence
     from agentflow_dagster.graph.topology import Topology
-    from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.kind import Catalogue
 
 
 def check_presence(
-    agent: Agent,
+    graph: NodeGraph,
     kinds: Catalogue,
     topology: Topology,
     ports: Mapping[str, tuple[str, ...]],
 ) -> Iterator[Diagnostic]:
-    """Judges the agent's outputs, and nodes that one of several ways is enough for.
+    """Judges the graph's outputs, and nodes that one of several ways is enough for.
 
     Any other node that reads a skipped one is skipped with it, which is what its author wrote.
     """
     choices = {
         name: Choices(ports[name], skippable=node.when is not None)
-        for name, node in agent.spec.nodes.items()
+        for name, node in graph.nodes.items()
     }
     judged = presence(topology, choices)
     if judged is None:
         return
-    yield from _never_reached(topology, judged)
-    for name, node in agent.spec.nodes.items():
+    yield from _never_reached(graph, topology, judged)
+    for name, node in graph.nodes.items():
         if node.join == "any":
-            for text in templates.of_node(name, node, kinds[node.kind]):
+            for text in templates.of_node(graph, name, kinds):
                 yield from _absent_reads(text, ports, judged, when=name)
-    for key, value in agent.spec.outputs.items():
-        for text in templates.find(value, ("spec", "outputs", key)):
+    for key, value in graph.outputs.items():
+        for text in templates.find(value, (*graph.path, "outputs", key)):
             yield from _absent_reads(text, ports, judged, when=None)
 
 
-def _never_reached(topology: Topology, judged: Presence) -> Iterator[Diagnostic]:
+def _never_reached(graph: NodeGraph, topology: Topology, judged: Presence) -> Iterator[Diagnostic]:
     """AF312, for the first such node on each way: what follows it falls with it."""
     never = {name for name in topology.order if judged.never(name)}
     for name in topology.order:
@@ -57,7 +57,7 @@ def _never_reached(topology: Topology, judged: Presence) -> Iterator[Diagnostic]
             yield error(
                 "AF312",
                 f"{name!r} can never run: it waits for {ways}, and no run has all of them.",
-                pointer=pointer("spec", "nodes", name),
+                pointer=pointer(*graph.node_path(name)),
                 hint="Write `join: any` where one of them is enough, or merge the ways by "
                 "logic.merge.",
             )

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from agentflow_dagster.graph.cel_syntax import Read
+    from agentflow_dagster.graph.node_graph import NodeGraph
     from agentflow_dagster.spec.document import Node
-    from agentflow_dagster.spec.kind import KindConfig, KindSignature
+    from agentflow_dagster.spec.kind import Catalogue, KindConfig, KindSignature
     from agentflow_dagster.spec.values import JsonSchema, JsonValue, Value
 
 Path = tuple[str | int, ...]
@@ -46,12 +47,25 @@ def find(value: JsonValue, path: Path) -> Iterator[TemplateText]:
             return
 
 
-def of_node(name: str, node: Node, kind: KindSignature[KindConfig]) -> Iterator[TemplateText]:
-    """Every text of a node that has something to evaluate: in its config and its `when`."""
-    path = ("spec", "nodes", name)
+def of_config(node: Node, kind: KindSignature[KindConfig], path: Path) -> Iterator[TemplateText]:
+    """Every text of a node that is evaluated before it begins: in its config and its `when`."""
     yield from find(kind.templated(node.with_), (*path, "with"))
     if node.when is not None:
         yield from find(node.when, (*path, "when"))
+
+
+def of_node(graph: NodeGraph, name: str, kinds: Catalogue) -> Iterator[TemplateText]:
+    """Every text of a node that has something to evaluate, those in its bodies too."""
+    node, path = graph.nodes[name], graph.node_path(name)
+    kind = kinds[node.kind]
+    yield from of_config(node, kind, path)
+    for field in kind.inner.keys() & node.with_.keys():
+        yield from find(node.with_[field], (*path, "with", field))
+    for body in graph.bodies(name, kind).values():
+        for inner in body.nodes:
+            yield from of_node(body, inner, kinds)
+        for key, value in body.outputs.items():
+            yield from find(value, (*body.path, "outputs", key))
 
 
 def roots(texts: Iterable[TemplateText]) -> dict[str, list[Read]]:

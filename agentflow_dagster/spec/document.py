@@ -185,6 +185,15 @@ class Node(Element):
     llm: LLM | None = None
 
 
+class Body(Element):
+    """A graph of nodes inside a node: what a loop repeats, what a branch does."""
+
+    nodes: dict[NodeName, Node] = Field(min_length=1)
+    outputs: dict[NodeName, JsonValue] = Field(
+        default_factory=dict[str, JsonValue], description="What it gives; `{{ }}` reads its nodes."
+    )
+
+
 class Config(Element):
     """How the agent runs as a whole."""
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -50,6 +51,8 @@ class KindSignature(ABC, Generic[ConfigT]):
             stand in their place.
         programs: Fields of the config that are run as code: they are taken as they stand, so that
             no value can be written into them.
+        inner: Fields of the config whose expressions are evaluated around a body, not once for the
+            node: `before` each run of it they know the body's names, `after` it also its nodes.
     """
 
     name: ClassVar[str]
@@ -61,6 +64,7 @@ class KindSignature(ABC, Generic[ConfigT]):
     uses: ClassVar[frozenset[Literal["llm", "code"]]] = frozenset()
     fixed: ClassVar[frozenset[str]] = frozenset()
     programs: ClassVar[frozenset[str]] = frozenset()
+    inner: ClassVar[Mapping[str, Literal["before", "after"]]] = MappingProxyType({})
 
     @property
     def family(self) -> str:
@@ -68,8 +72,26 @@ class KindSignature(ABC, Generic[ConfigT]):
         return self.name.partition(".")[0]
 
     def templated(self, config: RawConfig) -> dict[str, JsonValue]:
-        """The part of the config whose expressions are evaluated: all but its programs."""
-        return {name: value for name, value in config.items() if name not in self.programs}
+        """The part of the config whose expressions are evaluated once for the node."""
+        bodies = {path[0] for path in self.bodies(config).values()}
+        apart = self.programs | self.inner.keys() | bodies
+        return {name: value for name, value in config.items() if name not in apart}
+
+    def bodies(self, config: RawConfig) -> Mapping[str, tuple[str, ...]]:
+        """The graphs of nodes inside the config, by name: where each `{nodes, outputs}` stands."""
+        return {}
+
+    def body_names(
+        self, config: RawConfig, types: Mapping[str, JsonSchema]
+    ) -> Mapping[str, JsonSchema]:
+        """What expressions in a body know beside what the node knows: `item` of a loop.
+
+        Args:
+            config: The node's config.
+            types: JSON Schemas of what the config's fields evaluate to; empty where only the names
+                are asked for.
+        """
+        return {}
 
     def ports(self, config: RawConfig) -> tuple[str, ...]:
         """The ports by which the node may leave; `error` is added where `onError` is set."""
@@ -80,7 +102,8 @@ class KindSignature(ABC, Generic[ConfigT]):
         return ()
 
     def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:
-        """JSON Schema of the output; `upstream` has those of the nodes that `reads` names."""
+        """JSON Schema of the output; `upstream` has those of the nodes that `reads` names, and of
+        the outputs of its bodies, by the body's name."""
         return {}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from agentflow_dagster.spec.template import has_expression
+
 if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonSchema, JsonValue
 
@@ -61,3 +63,25 @@ def _step_into(node: dict[str, JsonValue], step: str | int) -> JsonValue:
         return next(iter(patterns.values()), None)
     inner = node.get("items") if isinstance(step, int) else node.get("additionalProperties")
     return inner if isinstance(inner, dict) else None
+
+
+def schema_of(value: JsonValue) -> JsonSchema:
+    """The narrowest schema that a written value tells of itself; nothing of an expression's."""
+    match value:
+        case None:
+            return {"type": "null"}
+        case bool():
+            return {"type": "boolean"}
+        case int():
+            return {"type": "integer"}
+        case float():
+            return {"type": "number"}
+        case str():
+            return {} if has_expression(value) else {"type": "string"}
+        case list():
+            inner = [schema_of(item) for item in value]
+            alike = bool(inner) and all(schema == inner[0] for schema in inner)
+            return {"type": "array", "items": inner[0]} if alike else {"type": "array"}
+        case dict():
+            fields: JsonSchema = {name: schema_of(item) for name, item in value.items()}
+            return {"type": "object", "properties": fields, "required": list(fields)}

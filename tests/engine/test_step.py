@@ -293,7 +293,7 @@ class TestFailures:
         assert "there is no 'output'" in failure.message
         assert not failure.retryable
 
-    @pytest.mark.parametrize("value", [object(), {"a": {1, 2}}, (1, 2)], ids=str)
+    @pytest.mark.parametrize("value", [object(), {"a": {1, 2}}, (1, 2)], ids=["any", "set", "pair"])
     async def test_a_value_that_cannot_be_stored(self, value: object) -> None:
         failure = await Bench(giving(value)).failure()
         assert "cannot pass from one step to the next" in failure.message
