@@ -19,6 +19,7 @@ from agentflow_dagster.errors import RunError, StepTimeout
 from agentflow_dagster.graph import templates
 from agentflow_dagster.graph.inputs import conform
 from agentflow_dagster.ports.kind import NodeContext, NodeResult
+from agentflow_dagster.spec.units import quantity_bytes
 from agentflow_dagster.spec.values import pack
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.model import Model
     from agentflow_dagster.ports.secrets import Secrets
     from agentflow_dagster.ports.stores import StepOutput
+    from agentflow_dagster.spec.document import Node
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import JsonObject, Value
 
@@ -160,6 +162,7 @@ async def _attempt(
         },
         model=services.model,
         code=services.code,
+        memory_bytes=_memory_bytes(node),
     )
     limit = asyncio.timeout(step.timeout + _GRACE)
     try:
@@ -172,6 +175,11 @@ async def _attempt(
             f"{step.name!r} was still at work after {step.timeout:g} s.",
             hint="Raise its `timeout`, or make it do less.",
         ) from None
+
+
+def _memory_bytes(node: Node) -> int | None:
+    asked = node.resources.memory if node.resources else None
+    return quantity_bytes(asked) if asked else None
 
 
 def _scope(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import DocumentError
-from agentflow_dagster.graph import inputs, limits, triggers
+from agentflow_dagster.graph import demands, inputs, limits, triggers
 from agentflow_dagster.graph.expression_types import base_scope
 from agentflow_dagster.graph.graph_check import SCOPE_NAMES, check_graph, check_nodes
 from agentflow_dagster.graph.lint import lint
@@ -48,7 +48,7 @@ def check_agent(agent: Agent, kinds: Catalogue) -> Verdict:
     graph = NodeGraph.of_agent(agent)
     of_inputs = list(inputs.check_inputs(agent))
     of_nodes = list(check_nodes(graph, kinds, {}))
-    found = [*_not_in_force(agent), *of_inputs, *of_nodes]
+    found = [*_not_in_force(agent), *demands.check_demands(agent, kinds), *of_inputs, *of_nodes]
     if not of_inputs:
         found += triggers.check_triggers(agent)
     if of_inputs or of_nodes:

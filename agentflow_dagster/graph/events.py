@@ -28,6 +28,15 @@ def event_input(
         raise UsageError(f"{agent.name!r} has no trigger {trigger!r} any more.")
     declared = {name: environment[name] for name in agent.spec.env if name in environment}
     scope: dict[str, Value] = {"event": cast("Value", event), "env": dict(declared)}
-    filled = fill(dict(agent.spec.triggers[trigger].input), scope)
+    told = agent.spec.triggers[trigger].input
+    filled = fill(told if isinstance(told, str) else dict(told), scope)
+    if not isinstance(filled, dict):
+        raise UsageError(
+            f"The input of {agent.name!r} must be an object, and {told} gives {_named(filled)}."
+        )
     schema = cast("JsonSchema", agent.spec.inputs)
     return complete_input(schema, cast("JsonObject", filled))
+
+
+def _named(value: Value) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"

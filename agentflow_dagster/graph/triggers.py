@@ -87,6 +87,14 @@ def _check_input(agent: Agent, trigger: Trigger, path: tuple[str, ...]) -> Itera
         "event": EVENT_SCHEMAS[trigger.kind],
         "env": {"type": "object", "properties": dict.fromkeys(agent.spec.env, text)},
     }
+    if isinstance(trigger.input, str):
+        # What it gives is known when it fires, and is judged then.
+        for whole in templates.find(trigger.input, (*path, "input")):
+            result, problems = templates.check_text(whole, scope)
+            yield from problems
+            if not problems:
+                yield from templates.check_fit(whole.path, result, {"type": "object"})
+        return
     for name, value in trigger.input.items():
         place = (*path, "input", name)
         if known and name not in known:

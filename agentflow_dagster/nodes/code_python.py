@@ -53,7 +53,7 @@ class Python(Kind[PythonConfig]):
     name = "code.python"
     summary = "Runs the author's own Python with limits on time and memory."
     config = PythonConfig
-    uses = frozenset({"code"})
+    uses = frozenset({"code", "memory"})
     fixed = frozenset({"outputs"})
     programs = frozenset({"code"})
 
@@ -75,7 +75,19 @@ class Python(Kind[PythonConfig]):
                 outputs=tuple(config.outputs),
                 filename=f"<node {context.node}>",
                 timeout=context.timeout,
-                memory_bytes=quantity_bytes(config.memory),
+                memory_bytes=_memory(context, config),
             )
         )
         return NodeResult(dict(done.outputs), log=done.stdout)
+
+
+def _memory(context: NodeContext, config: PythonConfig) -> int:
+    """The lower of what its config and the node's resources say, where both do."""
+    own = quantity_bytes(config.memory)
+    if context.memory_bytes is None:
+        return own
+    return (
+        min(own, context.memory_bytes)
+        if "memory" in config.model_fields_set
+        else context.memory_bytes
+    )

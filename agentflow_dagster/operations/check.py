@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import DocumentError, UsageError
+from agentflow_dagster.graph.agent_references import check_references
 from agentflow_dagster.graph.check import check_agent
 from agentflow_dagster.spec.canonical import content_hash, to_json
 from agentflow_dagster.spec.diagnostics import Diagnostic, Position, error, has_errors, locate
+from agentflow_dagster.spec.forms import read_text
 from agentflow_dagster.spec.parse import parse_agent
-from agentflow_dagster.spec.yaml_reader import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from agentflow_dagster.graph.agent_references import KnownAgents
     from agentflow_dagster.graph.plan import Plan
     from agentflow_dagster.ports.stores import VersionHash
     from agentflow_dagster.spec.document import Agent
@@ -76,8 +78,20 @@ class CheckedFile:
         return self.require().agent
 
 
-def check_file(path: Path, kinds: Catalogue, *, file: str | None = None) -> CheckedFile:
+def check_file(
+    path: Path,
+    kinds: Catalogue,
+    *,
+    file: str | None = None,
+    agents: KnownAgents | None = None,
+) -> CheckedFile:
     """Reads and checks one file: `.yaml`, `.yml`, `.json` or `.ipynb`.
+
+    Args:
+        path: The file.
+        kinds: Every node kind known here.
+        file: What diagnostics call it.
+        agents: The agents that it may run; where None, nobody asks whether they exist.
 
     Raises:
         UsageError: there is no such file.
@@ -96,9 +110,17 @@ def check_file(path: Path, kinds: Catalogue, *, file: str | None = None) -> Chec
         from agentflow_dagster.notebook import read_agent
 
         document, positions, found = read_agent(text, file=name)
-        return check_document(document, positions, found, kinds, file=name)
-    source = read_yaml(text)
-    return check_document(source.document, source.positions, source.diagnostics, kinds, file=name)
+        return check_document(document, positions, found, kinds, file=name, agents=agents)
+    source = read_text(text)
+    return check_document(
+        source.document,
+        source.positions,
+        source.diagnostics,
+        kinds,
+        file=name,
+        agents=agents,
+        origin=source.lowering.origin,
+    )
 
 
 def check_document(
@@ -108,21 +130,41 @@ def check_document(
     kinds: Catalogue,
     *,
     file: str,
+    agents: KnownAgents | None = None,
+    origin: Callable[[str], str] = str,
 ) -> CheckedFile:
-    """Checks a document that was read; `found` are the problems of reading it."""
+    """Checks a document that was read.
+
+    Args:
+        document: What was read.
+        positions: The place of every pointer into the file.
+        found: The problems of reading it.
+        kinds: Every node kind known here.
+        file: What diagnostics call it.
+        agents: The agents that it may run.
+        origin: From a pointer into the document to one into the file.
+    """
     diagnostics = list(found)
     agent = plan = None
     if document is not None and not has_errors(found):
         parsed = parse_agent(document)
         if isinstance(parsed, tuple):
-            diagnostics += parsed
+            diagnostics += _told_of(parsed, origin)
         else:
             agent = parsed
             verdict = check_agent(agent, kinds)
-            plan = verdict.plan
-            diagnostics += verdict.diagnostics
+            told = list(verdict.diagnostics)
+            if agents is not None:
+                told += check_references(agent, agents)
+            plan = None if has_errors(told) else verdict.plan
+            diagnostics += _told_of(told, origin)
     placed = tuple(_placed(d, file, positions) for d in diagnostics)
     return CheckedFile(file, agent, plan, positions, placed)
+
+
+def _told_of(found: Iterable[Diagnostic], origin: Callable[[str], str]) -> list[Diagnostic]:
+    """The diagnostics by the pointers of the file."""
+    return [replace(one, pointer=origin(one.pointer)) for one in found]
 
 
 def _placed(found: Diagnostic, file: str, positions: Mapping[str, Position]) -> Diagnostic:

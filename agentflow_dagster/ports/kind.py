@@ -30,6 +30,7 @@ class NodeContext:
         upstream: Outputs of the nodes that `reads` names and that ran, in the config's order.
         model: Answers `ai.*` nodes.
         code: Runs authors' code.
+        memory_bytes: Most memory that the node's `resources` allow; None leaves it to the kind.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class NodeContext:
     upstream: Mapping[str, Value]
     model: Model
     code: CodeRunner
+    memory_bytes: int | None = None
 
     @property
     def idempotency_key(self) -> str:

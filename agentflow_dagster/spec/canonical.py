@@ -28,13 +28,16 @@ def to_json(agent: Agent) -> JsonObject:
 
 
 def content_hash(agent: Agent) -> str:
-    """sha256 (hex) of what the agent does: defaults written out, layout left out.
+    """sha256 (hex) of what the agent does: what equals its default and the layout left out.
 
+    So a default that is written out changes nothing, and neither does a release that adds a field.
     The order of keys counts in a node's `with` alone: a switch judges its cases in order.
     """
-    document = agent.model_dump(mode="json", by_alias=True, exclude={"layout"})
+    document = agent.model_dump(
+        mode="json", by_alias=True, exclude={"layout"}, exclude_defaults=True
+    )
     for node in document["spec"]["nodes"].values():
-        node["with"] = ordered(node["with"])
+        node["with"] = ordered(node.get("with", {}))
     return hashlib.sha256(canonical_json(document).encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
+from agentflow_dagster.spec.demands import Limits, LLMRouting, Resources
+from agentflow_dagster.spec.element import Element
 from agentflow_dagster.spec.units import Duration
 
 API_VERSION = "agentflow.io/v1"
 
 _AGENT_NAME = r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$"
+_AGENT_TAG = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 _NODE_NAME = r"^[a-z][a-z0-9_]*$"
 _PORT_REF = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$"
+_ONE_EXPRESSION = r"^\{\{[\s\S]*\}\}$"
 _ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _KIND_NAME = r"^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$"
 _WEBHOOK_PATH = r"^(/[A-Za-z0-9._~-]+)+$"
 PATTERN_HINTS = {
     _AGENT_NAME: "Use lower-case letters, digits and hyphens, beginning with a letter.",
+    _AGENT_TAG: "Use letters, digits, `.`, `-` and `_`, as in v1.2.",
     _NODE_NAME: "Use lower-case letters, digits and underscores, beginning with a letter.",
     _PORT_REF: "Write `node`, or `node.port`.",
+    _ONE_EXPRESSION: "Write one expression, such as {{event.body}}, or a mapping.",
     _ENVIRONMENT_NAME: "Use letters, digits and underscores.",
     _KIND_NAME: "Write `family.name`, such as ai.chat.",
     _WEBHOOK_PATH: "Write a path such as /tickets.",
@@ -33,6 +38,8 @@ PATTERN_HINTS = {
 
 AgentName = Annotated[str, StringConstraints(pattern=_AGENT_NAME, max_length=63)]
 """`support-triage`; Dagster's names are made from it with `-` written `_`."""
+AgentTag = Annotated[str, StringConstraints(pattern=_AGENT_TAG, max_length=128)]
+"""`v1.2`: a name for a state of the agent, as images have them."""
 NodeName = Annotated[str, StringConstraints(pattern=_NODE_NAME, max_length=63)]
 """An identifier, since expressions read `name.output`."""
 PortRef = Annotated[str, StringConstraints(pattern=_PORT_REF, max_length=127)]
@@ -40,21 +47,19 @@ PortRef = Annotated[str, StringConstraints(pattern=_PORT_REF, max_length=127)]
 EnvironmentName = Annotated[str, StringConstraints(pattern=_ENVIRONMENT_NAME, max_length=255)]
 Template = Annotated[str, StringConstraints(max_length=200_000)]
 """Text in which `{{ }}` holds a CEL expression."""
+WholeInput = Annotated[str, StringConstraints(pattern=_ONE_EXPRESSION, max_length=10_000)]
+"""One expression that gives an input as a whole: `{{event.body}}`."""
 Text = Annotated[str, StringConstraints(max_length=10_000)]
-
-
-class Element(BaseModel):
-    """Base of the document's parts: frozen, camelCase in JSON, nothing unknown accepted."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
-    )
 
 
 class Metadata(Element):
     """Who the agent is."""
 
     name: AgentName
+    tag: AgentTag | None = Field(
+        default=None,
+        description="With the name, how `agent.run` and workflows name it: `agents/name:tag`.",
+    )
     description: Text = ""
     labels: dict[str, Annotated[str, StringConstraints(max_length=255)]] = Field(
         default_factory=dict[str, str],
@@ -132,7 +137,7 @@ class Trigger(Element):
     webhook: Webhook | None = None
     schedule: Schedule | None = None
     manual: Manual | None = None
-    input: dict[str, JsonValue] = Field(
+    input: dict[str, JsonValue] | WholeInput = Field(
         default_factory=dict[str, JsonValue],
         description="The run's input; `{{event.body.…}}` reads the event.",
     )
@@ -183,6 +188,8 @@ class Node(Element):
     retry: Retry | None = None
     timeout: Duration | None = None
     llm: LLM | None = None
+    resources: Resources | None = None
+    limits: Limits | None = None
 
 
 class Body(Element):
@@ -231,6 +238,7 @@ class Spec(Element):
     outputs: dict[NodeName, JsonValue] = Field(default_factory=dict[str, JsonValue])
     config: Config = Config()
     budget: Budget | None = None
+    llm_routing: LLMRouting | None = None
     tests: dict[NodeName, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 

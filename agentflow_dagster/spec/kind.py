@@ -46,7 +46,8 @@ class KindSignature(ABC, Generic[ConfigT]):
         config: The model of `with`.
         asset: Whether the node holds data and so is a Dagster asset.
         effects: `external` where running it changes something outside.
-        uses: Defaults that count for the node: `llm`, `code`.
+        uses: What of the document counts for the node beside its config: `llm`, `code` (both may
+            come from the defaults), `memory` (of its resources).
         fixed: Fields of the config that decide ports, reads or output, so that no expression can
             stand in their place.
         programs: Fields of the config that are run as code: they are taken as they stand, so that
@@ -61,7 +62,7 @@ class KindSignature(ABC, Generic[ConfigT]):
     config: type[ConfigT]
     asset: ClassVar[bool] = True
     effects: ClassVar[Literal["none", "external"]] = "none"
-    uses: ClassVar[frozenset[Literal["llm", "code"]]] = frozenset()
+    uses: ClassVar[frozenset[Literal["llm", "code", "memory"]]] = frozenset()
     fixed: ClassVar[frozenset[str]] = frozenset()
     programs: ClassVar[frozenset[str]] = frozenset()
     inner: ClassVar[Mapping[str, Literal["before", "after"]]] = MappingProxyType({})

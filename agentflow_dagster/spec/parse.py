@@ -28,9 +28,12 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 def parse_agent(document: Mapping[str, JsonValue]) -> Agent | tuple[Diagnostic, ...]:
     """Checks fields and types; references and meaning are `graph.check`'s."""
-    if unfit := tuple(_not_json(dict(document), ())):
-        return unfit
-    return validated(Agent, document)
+    return parse_json(document) or validated(Agent, document)
+
+
+def parse_json(document: Mapping[str, JsonValue]) -> tuple[Diagnostic, ...]:
+    """What of a document no JSON text can hold."""
+    return tuple(_not_json(dict(document), ()))
 
 
 def validated(

@@ -1,4 +1,4 @@
-"""Amounts as authors write them: durations (`250ms`, `30s`, `1h30m`) and memory (`512Mi`)."""
+"""Amounts as authors write them: durations (`250ms`, `1h30m`), memory (`512Mi`), cores (`200m`)."""
 
 from __future__ import annotations
 
@@ -77,3 +77,41 @@ Quantity = Annotated[
     AfterValidator(_checked_quantity),
     Field(examples=["512Mi", "1Gi"], json_schema_extra={"pattern": f"^{_QUANTITY.pattern}$"}),
 ]
+
+
+_CORES = re.compile(r"[0-9]+m|[0-9]+(?:\.[0-9]+)?")
+_MAX_CORES = 1024.0
+
+
+def cores(text: str) -> float:
+    """A Kubernetes quantity of processor time (`200m`, `2`) in cores.
+
+    Raises:
+        ValueError: not such a quantity, zero, or more than 1024 cores.
+    """
+    if len(text) > 32 or not _CORES.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not an amount of cores; write 200m, 500m or 2")
+    amount = float(text.removesuffix("m")) / (1000 if text.endswith("m") else 1)
+    if not 0 < amount <= _MAX_CORES:
+        raise ValueError(f"{text!r} is not between 1m and 1024 cores")
+    return amount
+
+
+def _checked_cores(text: str) -> str:
+    cores(text)
+    return text
+
+
+def _quoted_cores(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"{value!r} is a number; write '{value}' in quotes, or in thousandths")
+    return value
+
+
+Cores = Annotated[
+    str,
+    BeforeValidator(_quoted_cores),
+    AfterValidator(_checked_cores),
+    Field(examples=["200m", "2"], json_schema_extra={"pattern": f"^(?:{_CORES.pattern})$"}),
+]
+"""Kept as its author wrote it; `cores` reads it."""

@@ -189,6 +189,25 @@ def test_only_declared_variables_are_seen() -> None:
         event_input(agent(given), "weekdays", {}, environment)
 
 
+def test_one_expression_gives_the_whole_input() -> None:
+    given = changed(sample(), "spec.triggers.tickets.input", "{{event.body}}")
+    assert codes(given) == []
+    event: JsonObject = {**EVENT, "body": {"body": "It crashes"}}
+    found = event_input(agent(given), "tickets", event, {})
+    assert found == {"subject": "", "body": "It crashes"}
+    with pytest.raises(UsageError, match="must be an object, and"):
+        event_input(agent(given), "tickets", {**EVENT, "body": "text"}, {})
+
+
+def test_a_whole_input_is_checked() -> None:
+    def found(told: str) -> list[str]:
+        return codes(changed(sample(), "spec.triggers.tickets.input", told))
+
+    assert found("{{event.bdy}}") == ["AF203"]
+    assert found("{{event.path}}") == ["AF206"]
+    assert found("all of it") == ["AF112"]
+
+
 def test_an_event_that_does_not_fit() -> None:
     with pytest.raises(RunError, match="there is no 'text'"):
         event_input(agent(sample()), "tickets", {**EVENT, "body": {"subject": "x"}}, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,20 @@ async def test_it_gives_the_names_that_it_was_asked_for() -> None:
     (request,) = runner.requests
     assert (request.timeout, request.memory_bytes) == (9.0, 64 * 1024**2)
     assert (request.filename, request.outputs) == ("<node probe>", ("total",))
+
+
+@pytest.mark.parametrize(
+    ("own", "resources", "holds"),
+    [("64Mi", 32, 32), ("64Mi", 128, 64), (None, 2048, 2048), (None, None, 1024)],
+)
+async def test_the_lower_memory_limit_holds(
+    own: str | None, resources: int | None, holds: int
+) -> None:
+    runner = SmallRunner()
+    config = PythonConfig(code="x = 1", memory=own) if own else PythonConfig(code="x = 1")
+    limit = resources * 1024**2 if resources else None
+    await Python().run(replace(context(code=runner), memory_bytes=limit), config)
+    assert runner.requests[0].memory_bytes == holds * 1024**2
 
 
 def test_outputs_may_have_schemas() -> None:

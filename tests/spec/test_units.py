@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentflow_dagster.spec.units import quantity_bytes, seconds
+from agentflow_dagster.spec.units import cores, quantity_bytes, seconds
 from tests.support.properties import patiently
 
 
@@ -46,7 +46,7 @@ def test_no_quantities(text: str) -> None:
 @patiently(200)
 @given(st.text("0123456789.mshdKMGik ", max_size=40) | st.text(max_size=10))
 def test_any_text_is_a_length_or_refused(text: str) -> None:
-    for read in (seconds, quantity_bytes):
+    for read in (seconds, quantity_bytes, cores):
         try:
             amount = read(text)
         except ValueError as refused:
@@ -56,3 +56,14 @@ def test_any_text_is_a_length_or_refused(text: str) -> None:
             said = ""
         assert amount is None or amount > 0
         assert len(said) < 200
+
+
+@pytest.mark.parametrize(("text", "amount"), [("200m", 0.2), ("1000m", 1), ("2", 2), ("0.5", 0.5)])
+def test_cores(text: str, amount: float) -> None:
+    assert cores(text) == pytest.approx(amount)
+
+
+@pytest.mark.parametrize("text", ["", "0", "0m", "m", "1.5m", "-1", "2000", "1 core", "٣"])
+def test_no_cores(text: str) -> None:
+    with pytest.raises(ValueError, match=r"cores"):
+        cores(text)
