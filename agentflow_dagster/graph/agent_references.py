@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from agentflow_dagster.spec.document import Agent
-    from agentflow_dagster.spec.values import JsonValue
+    from agentflow_dagster.spec.values import JsonObject, JsonValue
 
 RUN = "agent.run"
 """The kind of node that runs another agent; its config's `agent` is the reference."""
@@ -69,33 +69,51 @@ def check_references(agent: Agent, known: KnownAgents) -> Iterator[Diagnostic]:
         place = pointer(*path)
         reference = parse_reference(text)
         if reference is None:
-            yield error("AF705", f"{text!r} names no agent.", pointer=place, hint=_HOW)
+            yield error("AF805", f"{text!r} names no agent.", pointer=place, hint=_HOW)
         elif reference.name not in known:
             message = f"There is no agent {reference.name!r}."
             hint = _nearest_reference(reference, known)
-            yield error("AF706", message, pointer=place, hint=hint)
+            yield error("AF806", message, pointer=place, hint=hint)
         elif reference.digest is None and reference.tag not in {None, *known[reference.name]}:
             tags = known[reference.name]
             message = f"The agent {reference.name!r} has no tag {reference.tag!r}."
             hint = nearest(str(reference.tag), tags) if tags else _tagless(reference)
-            yield error("AF707", message, pointer=place, hint=hint)
+            yield error("AF807", message, pointer=place, hint=hint)
 
 
 def _of_node(
     kind: object, config: JsonValue, path: tuple[str | int, ...]
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    if not isinstance(config, dict):
-        return
-    named = config.get("agent")
+    named = config.get("agent") if isinstance(config, dict) else None
     if kind == RUN and isinstance(named, str) and not has_expression(named):
         yield (*path, "agent"), named
-    body = config.get("body")
-    nodes = body.get("nodes") if isinstance(body, dict) else None
-    if isinstance(nodes, dict):
-        for name, inner in nodes.items():
-            if isinstance(inner, dict):
-                inside = (*path, "body", "nodes", name, "with")
-                yield from _of_node(inner.get("kind"), inner.get("with"), inside)
+    yield from _of_bodies(config, path)
+
+
+def _of_bodies(
+    value: JsonValue, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Those under every `nodes` in a config: a loop has one body, a branch several."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                if key != "nodes":
+                    yield from _of_bodies(inner, (*path, key))
+            for name, node in _nodes(value.get("nodes")):
+                inside = (*path, "nodes", name, "with")
+                yield from _of_node(node.get("kind"), node.get("with"), inside)
+        case list():
+            for index, inner in enumerate(value):
+                yield from _of_bodies(inner, (*path, index))
+        case _:
+            return
+
+
+def _nodes(value: JsonValue) -> Iterator[tuple[str, JsonObject]]:
+    if isinstance(value, dict):
+        for name, node in value.items():
+            if isinstance(node, dict):
+                yield name, node
 
 
 def _nearest_reference(reference: AgentReference, known: KnownAgents) -> str:

@@ -1,8 +1,8 @@
 """A diagnostic: one problem in a document, told so that its author can mend it.
 
 Codes are stable and grouped: AF1xx the file and its fields, AF2xx expressions, AF3xx the graph,
-AF4xx triggers, AF5xx secrets and environment, AF6xx notebooks, AF7xx workflows and references,
-AF9xx accepted but not in force.
+AF4xx triggers, AF5xx secrets and environment, AF6xx notebooks, AF7xx what is unwise,
+AF8xx workflows and references to agents, AF9xx accepted but not in force.
 `docs/diagnostics.md` lists them.
 """
 

@@ -83,10 +83,10 @@ def _check_names(workflow: Workflow) -> Iterator[Diagnostic]:
             taken[node] = agent.name
         elif agent.name == taken[node]:
             message = f"Two agents are called {agent.name!r}."
-            yield error("AF703", message, pointer=place, hint=hint)
+            yield error("AF803", message, pointer=place, hint=hint)
         else:
             message = f"{agent.name!r} and {taken[node]!r} both become the node {node!r}."
-            yield error("AF701", message, pointer=place, hint=hint)
+            yield error("AF801", message, pointer=place, hint=hint)
 
 
 def _check_dependencies(workflow: Workflow) -> Iterator[Diagnostic]:
@@ -99,11 +99,11 @@ def _check_dependencies(workflow: Workflow) -> Iterator[Diagnostic]:
                 after.setdefault(agent.name, []).append(name)
             else:
                 message = f"There is no agent {name!r} in this workflow."
-                yield error("AF702", message, pointer=place, hint=nearest(name, known))
+                yield error("AF802", message, pointer=place, hint=nearest(name, known))
     if circle := _circle(known, after):
         index = known.index(circle[0])
         yield error(
-            "AF704",
+            "AF804",
             f"The agents wait for each other: {' -> '.join(circle)}.",
             pointer=pointer("spec", "agents", index, "dependsOn"),
             hint="Take one of these out of its dependsOn.",

@@ -44,11 +44,11 @@ def test_no_references(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "hint"),
     [
-        ("agents/clasifier:v1.2", "AF706", "Did you mean 'agents/classifier:v1.2'?"),
-        ("zzz", "AF706", "Known here: classifier, plain."),
-        ("classifier:v1.3", "AF707", "Did you mean 'v1.2'?"),
-        ("plain:v1", "AF707", "tag: v1"),
-        ("Classifier!", "AF705", "agents/name:tag"),
+        ("agents/clasifier:v1.2", "AF806", "Did you mean 'agents/classifier:v1.2'?"),
+        ("zzz", "AF806", "Known here: classifier, plain."),
+        ("classifier:v1.3", "AF807", "Did you mean 'v1.2'?"),
+        ("plain:v1", "AF807", "tag: v1"),
+        ("Classifier!", "AF805", "agents/name:tag"),
     ],
 )
 def test_what_leads_nowhere(text: str, code: str, hint: str) -> None:

@@ -95,15 +95,15 @@ def test_it_has_no_errors_and_says_what_is_not_in_force() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("classifier:v1.2", "clasifier:v1.2"), "w.yaml:11:7: error AF706"),
+        (("classifier:v1.2", "clasifier:v1.2"), "w.yaml:11:7: error AF806"),
         (("classifier:v1.2", "clasifier:v1.2"), "Did you mean 'agents/classifier:v1.2'?"),
-        (("qa:v0.8", "qa:v0.9"), "w.yaml:36:7: error AF707"),
-        (("agents/qa:v0.8", "Agents/QA"), "w.yaml:36:7: error AF705"),
-        (("[response-generator]", "[response-generater]"), "w.yaml:40:19: error AF702"),
+        (("qa:v0.8", "qa:v0.9"), "w.yaml:36:7: error AF807"),
+        (("agents/qa:v0.8", "Agents/QA"), "w.yaml:36:7: error AF805"),
+        (("[response-generator]", "[response-generater]"), "w.yaml:40:19: error AF802"),
         (("[response-generator]", "[response-generater]"), "Did you mean 'response-generator'?"),
-        (("name: quality-checker", "name: response-generator"), "w.yaml:35:7: error AF703"),
-        (("name: quality-checker", "name: response_generator"), "w.yaml:35:7: error AF701"),
-        (("      retry:", "      dependsOn: [quality-checker]\n      retry:"), "error AF704"),
+        (("name: quality-checker", "name: response-generator"), "w.yaml:35:7: error AF803"),
+        (("name: quality-checker", "name: response_generator"), "w.yaml:35:7: error AF801"),
+        (("      retry:", "      dependsOn: [quality-checker]\n      retry:"), "error AF804"),
         (("maxTokens", "max_tokens"), "w.yaml:29:9: error AF110"),
         (('"0 9 * * 1-5"', '"0 99 * * *"'), "w.yaml:46:7: error AF401"),
         (("memory: 512Mi", "memory: 512 Mi"), "w.yaml:17:9: error AF112"),
@@ -121,11 +121,11 @@ def test_mistakes_are_told_of_the_workflows_own_lines(change: tuple[str, str], s
 
 def test_a_circle_is_shown() -> None:
     text = SEED.replace("      retry:", "      dependsOn: [quality-checker]\n      retry:")
-    (found,) = [one for one in errors(text) if "AF704" in one]
+    (found,) = [one for one in errors(text) if "AF804" in one]
     for name in ("ticket-classifier", "response-generator", "quality-checker"):
         assert name in found
 
 
 def test_pointers_are_those_of_the_workflow() -> None:
-    (found,) = [d for d in checked(SEED.replace("qa:v0.8", "qa:v0.9")) if d.code == "AF707"]
+    (found,) = [d for d in checked(SEED.replace("qa:v0.8", "qa:v0.9")) if d.code == "AF807"]
     assert found.pointer == "/spec/agents/2/image"
