@@ -111,3 +111,7 @@ class ValueNotStorable(RunError):
 
 class StoreError(AgentFlowError):
     """The store refused or could not be reached."""
+
+
+class SourceError(AgentFlowError):
+    """A trigger's source cannot be asked: a folder, a database, a service."""

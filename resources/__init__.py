@@ -7,6 +7,7 @@ from __future__ import annotations
 from resources.code import CodeResource
 from resources.model import ModelResource
 from resources.secrets import SecretsResource
+from resources.sources import SourcesResource
 from resources.stores import StoresResource
 
 
@@ -17,5 +18,6 @@ def resources_for(environment: str) -> dict[str, object]:
         "model": ModelResource(),
         "code": CodeResource(),
         "secrets": SecretsResource(),
+        "sources": SourcesResource(),
         "stores": StoresResource(),
     }

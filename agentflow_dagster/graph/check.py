@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.sources import SourceCatalogue
     from agentflow_dagster.spec.values import JsonValue
 
 __all__ = ["SCOPE_NAMES", "Verdict", "check_agent", "plan_of"]
@@ -36,12 +37,16 @@ class Verdict:
     plan: Plan | None
 
 
-def check_agent(agent: Agent, kinds: Catalogue) -> Verdict:
+def check_agent(
+    agent: Agent, kinds: Catalogue, *, sources: SourceCatalogue | None = None
+) -> Verdict:
     """Checks an agent's meaning.
 
     Args:
         agent: A document whose fields are in order (`spec.parse`).
         kinds: Every node kind known here.
+        sources: Every connector known here; None where `event` triggers are not to be judged, as
+            those of a version that was deployed.
     """
     if too_many := limits.too_many_nodes(agent):
         return Verdict((too_many,), None)
@@ -50,7 +55,7 @@ def check_agent(agent: Agent, kinds: Catalogue) -> Verdict:
     of_nodes = list(check_nodes(graph, kinds, {}))
     found = [*_not_in_force(agent), *demands.check_demands(agent, kinds), *of_inputs, *of_nodes]
     if not of_inputs:
-        found += triggers.check_triggers(agent)
+        found += triggers.check_triggers(agent, sources)
     if of_inputs or of_nodes:
         return Verdict(tuple(found), None)
     checked, problems = check_graph(graph, kinds, base_scope(agent))

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
-from agentflow_dagster.graph import inputs, templates
+from agentflow_dagster.graph import inputs, polled_triggers, templates
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, nearest, pointer
 from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agentflow_dagster.spec.document import Agent, Schedule, Trigger
+    from agentflow_dagster.spec.document import Agent
+    from agentflow_dagster.spec.sources import SourceCatalogue
+    from agentflow_dagster.spec.triggers import Schedule, Trigger
     from agentflow_dagster.spec.values import JsonSchema, JsonValue
 
 _TEXTS: JsonSchema = {"type": "object", "additionalProperties": {"type": "string"}}
-EVENT_SCHEMAS: dict[str, JsonSchema] = {
+_EVENTS: dict[str, JsonSchema] = {
     "webhook": {
         "type": "object",
         "properties": {
@@ -30,11 +32,22 @@ EVENT_SCHEMAS: dict[str, JsonSchema] = {
     "schedule": {"type": "object", "properties": {"scheduled_at": {"type": "string"}}},
     "manual": {"type": "object", "properties": {}},
 }
-"""What `event` holds, by kind of trigger."""
 
 
-def check_triggers(agent: Agent) -> Iterator[Diagnostic]:
-    """Everything that can be wrong with an agent's triggers."""
+def event_schema(trigger: Trigger, sources: SourceCatalogue | None) -> JsonSchema:
+    """What `event` holds."""
+    if trigger.polled is not None:
+        return polled_triggers.event_schema(trigger.polled, sources)
+    return _EVENTS[trigger.kind]
+
+
+def check_triggers(agent: Agent, sources: SourceCatalogue | None) -> Iterator[Diagnostic]:
+    """Everything that can be wrong with an agent's triggers.
+
+    Args:
+        agent: The document.
+        sources: Every connector known here; None where that is not to be judged.
+    """
     paths: dict[tuple[str, str], str] = {}
     for name, trigger in agent.spec.triggers.items():
         path = ("spec", "triggers", name)
@@ -50,7 +63,9 @@ def check_triggers(agent: Agent) -> Iterator[Diagnostic]:
                     hint="Give one of them another path.",
                 )
             paths.setdefault(key, name)
-        yield from _check_input(agent, trigger, path)
+        if trigger.polled is not None:
+            yield from polled_triggers.check(agent, trigger.polled, path, sources)
+        yield from _check_input(agent, trigger, path, event_schema(trigger, sources))
 
 
 def _check_schedule(schedule: Schedule, path: tuple[str, ...]) -> Iterator[Diagnostic]:
@@ -79,12 +94,14 @@ def _check_schedule(schedule: Schedule, path: tuple[str, ...]) -> Iterator[Diagn
         )
 
 
-def _check_input(agent: Agent, trigger: Trigger, path: tuple[str, ...]) -> Iterator[Diagnostic]:
+def _check_input(
+    agent: Agent, trigger: Trigger, path: tuple[str, ...], event: JsonSchema
+) -> Iterator[Diagnostic]:
     schema = cast("JsonSchema", agent.spec.inputs)
     known = properties(schema)
     text: JsonSchema = {"type": "string"}
     scope: dict[str, JsonSchema] = {
-        "event": EVENT_SCHEMAS[trigger.kind],
+        "event": event,
         "env": {"type": "object", "properties": dict.fromkeys(agent.spec.env, text)},
     }
     if isinstance(trigger.input, str):

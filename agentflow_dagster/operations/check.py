@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.graph.agent_references import KnownAgents
     from agentflow_dagster.graph.plan import Plan
+    from agentflow_dagster.ports.events import EventSource
     from agentflow_dagster.ports.stores import VersionHash
     from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.kind import Catalogue
@@ -152,7 +153,7 @@ def check_document(
             diagnostics += _told_of(parsed, origin)
         else:
             agent = parsed
-            verdict = check_agent(agent, kinds)
+            verdict = check_agent(agent, kinds, sources=_sources(agent))
             told = list(verdict.diagnostics)
             if agents is not None:
                 told += check_references(agent, agents)
@@ -165,6 +166,15 @@ def check_document(
 def _told_of(found: Iterable[Diagnostic], origin: Callable[[str], str]) -> list[Diagnostic]:
     """The diagnostics by the pointers of the file."""
     return [replace(one, pointer=origin(one.pointer)) for one in found]
+
+
+def _sources(agent: Agent) -> Mapping[str, EventSource] | None:
+    """The connectors, loaded only where a trigger names one."""
+    if not any(trigger.event for trigger in agent.spec.triggers.values()):
+        return None
+    from agentflow_dagster.sources import all_sources
+
+    return all_sources()
 
 
 def _placed(found: Diagnostic, file: str, positions: Mapping[str, Position]) -> Diagnostic:

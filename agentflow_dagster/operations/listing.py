@@ -86,6 +86,12 @@ def describe_triggers(agent: Agent) -> tuple[str, ...]:
             told.append(f"{trigger.webhook.method} /hooks{trigger.webhook.path}")
         elif trigger.schedule is not None:
             told.append(f"{trigger.schedule.cron} {trigger.schedule.timezone}")
+        elif trigger.file is not None:
+            told.append(f"file {trigger.file.path}")
+        elif trigger.database is not None:
+            told.append(f"database ({name}, every {trigger.database.every})")
+        elif trigger.event is not None:
+            told.append(f"event {trigger.event.source} ({name}, every {trigger.event.every})")
         else:
             told.append(f"manual ({name})")
     return tuple(told)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MARKER = "definitions.py"
 HOME_VARIABLE = "AGENTFLOW_HOME"
+DATA_VARIABLE = "AGENTFLOW_DATA"
 ENVIRONMENT_VARIABLE = "AGENTFLOW_ENVIRONMENT"
 VARIABLES_FILE = ".env"
 SERVE_VARIABLE = "AGENTFLOW_SERVE"
@@ -63,6 +64,13 @@ class Project:
     def artifacts(self) -> Path:
         """Where large outputs are kept."""
         return self.home / "artifacts"
+
+    @property
+    def data(self) -> Path:
+        """The data that agents may look at by path: `notebooks/data`, unless `AGENTFLOW_DATA` names
+        another folder."""
+        named = self.variables.get(DATA_VARIABLE)
+        return Path(named).expanduser().resolve() if named else self.root / "notebooks" / "data"
 
     def make_home(self) -> Path:
         """Makes the home where it is missing, closed to other users: its logs and artifacts hold

@@ -1,4 +1,8 @@
-"""Triggers in Dagster: a schedule per schedule trigger, and one sensor per agent over its inbox."""
+"""Triggers in Dagster: a schedule per schedule trigger, and one sensor per agent over its inbox.
+
+The sensor asks the sources of file, database and connector triggers first: what they find goes
+through the inbox as well.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ from dagster import (
 from agentflow_dagster.graph.events import event_input
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.input_config import run_config
+from agentflow_dagster.orchestration.polling import Asking, Poller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,16 +59,19 @@ def schedules(compiled: CompiledAgent, *, running: bool) -> list[ScheduleDefinit
 def sensor(compiled: CompiledAgent, *, running: bool) -> SensorDefinition | None:
     """The agent's sensor over its inbox; None where no trigger of it needs one."""
     agent = compiled.plan.agent
-    if not any(trigger.webhook for trigger in agent.spec.triggers.values()):
+    triggers = agent.spec.triggers.values()
+    if not any(trigger.queued for trigger in triggers):
         return None
+    polled = any(trigger.polled for trigger in triggers)
     return SensorDefinition(
         name=names.sensor_name(agent.name),
         job=compiled.job,
         evaluation_fn=_sense(compiled),
         minimum_interval_seconds=1,
         default_status=DefaultSensorStatus.RUNNING if running else DefaultSensorStatus.STOPPED,
-        description=f"Starts a run for every accepted webhook call of {agent.name}.",
-        required_resource_keys={"stores", "secrets"},
+        description=f"Starts a run for every {'event' if polled else 'accepted webhook call'} of "
+        f"{agent.name}.",
+        required_resource_keys={"stores", "secrets", *(["sources"] if polled else [])},
     )
 
 
@@ -88,10 +96,21 @@ def _sense(compiled: CompiledAgent) -> Any:
     dies between the tick and the run nor transactions that commit out of order can lose one, and
     Dagster's run key keeps it from being started twice."""
     agent = compiled.plan.agent
+    polled = any(trigger.polled for trigger in agent.spec.triggers.values())
+    # Lasts as long as the definitions do, so that no source is asked twice at once.
+    poller = Poller(agent)
 
     def sense(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         resources = cast("Any", context.resources)
-        inbox: Inbox = resources.stores.open().inbox
+        stores = resources.stores.open()
+        inbox: Inbox = stores.inbox
+        problems: list[str] = []
+        if polled:
+            sources, secrets = resources.sources.adapter(), resources.secrets.adapter()
+            asking = Asking(stores.feeds, sources, secrets, resources.secrets.environment())
+            problems = poller.poll(asking)
+        for problem in problems:
+            context.log.error(problem)
         pending = inbox.pending(agent.name, limit=_BATCH)
         started = _runs_of(context, agent.name, pending) if pending else {}
         inbox.settle(started)
@@ -106,7 +125,8 @@ def _sense(compiled: CompiledAgent) -> Any:
                 context.log.error(f"Event {event.id} cannot become an input: {problem}")
                 inbox.reject(event.id, str(problem))
         if not requests:
-            return SkipReason("No webhook call is waiting.")
+            waits = "event" if polled else "webhook call"
+            return SkipReason("\n".join([f"No {waits} is waiting.", *problems]))
         return SensorResult(run_requests=requests)
 
     return sense

@@ -8,31 +8,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StringConstraints
 
+from agentflow_dagster.spec import element, triggers
 from agentflow_dagster.spec.demands import Limits, LLMRouting, Resources
-from agentflow_dagster.spec.element import Element
+from agentflow_dagster.spec.element import Element, NodeName, Template, Text
+from agentflow_dagster.spec.triggers import Trigger
 from agentflow_dagster.spec.units import Duration
 
 API_VERSION = "agentflow.io/v1"
 
 _AGENT_NAME = r"^[a-z][a-z0-9]*([-_][a-z0-9]+)*$"
 _AGENT_TAG = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-_NODE_NAME = r"^[a-z][a-z0-9_]*$"
 _PORT_REF = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$"
-_ONE_EXPRESSION = r"^\{\{[\s\S]*\}\}$"
 _ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _KIND_NAME = r"^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$"
-_WEBHOOK_PATH = r"^(/[A-Za-z0-9._~-]+)+$"
 PATTERN_HINTS = {
+    **element.PATTERN_HINTS,
+    **triggers.PATTERN_HINTS,
     _AGENT_NAME: "Use lower-case letters, digits and hyphens, beginning with a letter.",
     _AGENT_TAG: "Use letters, digits, `.`, `-` and `_`, as in v1.2.",
-    _NODE_NAME: "Use lower-case letters, digits and underscores, beginning with a letter.",
     _PORT_REF: "Write `node`, or `node.port`.",
-    _ONE_EXPRESSION: "Write one expression, such as {{event.body}}, or a mapping.",
     _ENVIRONMENT_NAME: "Use letters, digits and underscores.",
     _KIND_NAME: "Write `family.name`, such as ai.chat.",
-    _WEBHOOK_PATH: "Write a path such as /tickets.",
 }
 """What to do about a text that does not match, by pattern."""
 
@@ -40,16 +38,9 @@ AgentName = Annotated[str, StringConstraints(pattern=_AGENT_NAME, max_length=63)
 """`support-triage`; Dagster's names are made from it with `-` written `_`."""
 AgentTag = Annotated[str, StringConstraints(pattern=_AGENT_TAG, max_length=128)]
 """`v1.2`: a name for a state of the agent, as images have them."""
-NodeName = Annotated[str, StringConstraints(pattern=_NODE_NAME, max_length=63)]
-"""An identifier, since expressions read `name.output`."""
 PortRef = Annotated[str, StringConstraints(pattern=_PORT_REF, max_length=127)]
 """`node` (its `result`) or `node.port`."""
 EnvironmentName = Annotated[str, StringConstraints(pattern=_ENVIRONMENT_NAME, max_length=255)]
-Template = Annotated[str, StringConstraints(max_length=200_000)]
-"""Text in which `{{ }}` holds a CEL expression."""
-WholeInput = Annotated[str, StringConstraints(pattern=_ONE_EXPRESSION, max_length=10_000)]
-"""One expression that gives an input as a whole: `{{event.body}}`."""
-Text = Annotated[str, StringConstraints(max_length=10_000)]
 
 
 class Metadata(Element):
@@ -102,56 +93,6 @@ class Defaults(Element):
     retry: Retry | None = None
     timeout: Duration | None = None
     code: CodeDefaults | None = None
-
-
-class Webhook(Element):
-    """An HTTP call that starts a run."""
-
-    path: Annotated[str, StringConstraints(pattern=_WEBHOOK_PATH, max_length=255)]
-    method: Literal["POST", "PUT"] = "POST"
-
-
-class Schedule(Element):
-    """Times at which a run starts."""
-
-    cron: Annotated[str, StringConstraints(max_length=100)]
-    timezone: Annotated[str, StringConstraints(max_length=64)] = "UTC"
-
-
-class Manual(Element):
-    """A run started by a person; it carries only the input that it prefills."""
-
-
-class Trigger(Element):
-    """One way in which a run starts, and how its event becomes the run's input."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {"required": [name], "properties": {name: {"type": "object"}}}
-                for name in ("webhook", "schedule", "manual")
-            ]
-        }
-    )
-
-    webhook: Webhook | None = None
-    schedule: Schedule | None = None
-    manual: Manual | None = None
-    input: dict[str, JsonValue] | WholeInput = Field(
-        default_factory=dict[str, JsonValue],
-        description="The run's input; `{{event.body.…}}` reads the event.",
-    )
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Trigger:
-        if [self.webhook, self.schedule, self.manual].count(None) != 2:
-            raise ValueError("give exactly one of webhook, schedule, manual")
-        return self
-
-    @property
-    def kind(self) -> Literal["webhook", "schedule", "manual"]:
-        """Which of the three it is."""
-        return "webhook" if self.webhook else "schedule" if self.schedule else "manual"
 
 
 class OnError(Element):

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from agentflow_dagster.spec.demands import Limits, LLMRouting, ModelName, Resources, Word
-from agentflow_dagster.spec.document import AgentName, Config, Metadata, Retry, Webhook
+from agentflow_dagster.spec.document import AgentName, Config, Metadata, Retry
 from agentflow_dagster.spec.element import Element
+from agentflow_dagster.spec.triggers import Webhook
 from agentflow_dagster.spec.units import Duration
 
 

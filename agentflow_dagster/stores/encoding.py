@@ -24,3 +24,8 @@ def dump(value: JsonValue) -> str:
     except UnicodeEncodeError:
         return json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text
+
+
+def storable(text: str) -> str:
+    """The text as PostgreSQL can hold it: no zero character, no half of one."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")

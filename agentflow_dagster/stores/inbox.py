@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from agentflow_dagster.ports.stores import InboxEvent
+from agentflow_dagster.stores.encoding import storable
 from agentflow_dagster.stores.engine import transaction
 from agentflow_dagster.stores.tables import REASON, inbox
 
@@ -90,15 +91,10 @@ class PostgresInbox:
         statement = (
             sa.update(inbox)
             .where(inbox.c.id == event_id, inbox.c.state == "pending")
-            .values(state="rejected", reason=_storable(reason)[:REASON])
+            .values(state="rejected", reason=storable(reason)[:REASON])
         )
         with transaction(self._engine) as connection:
             connection.execute(statement)
-
-
-def _storable(text: str) -> str:
-    """The text as PostgreSQL can hold it: no zero character, no half of one."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _event(row: sa.Row[Any]) -> InboxEvent:

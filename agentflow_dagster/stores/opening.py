@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from agentflow_dagster.ports.events import Feeds
     from agentflow_dagster.ports.stores import Inbox, StepStore, VersionStore
 
 
@@ -21,6 +22,7 @@ class Stores:
     versions: VersionStore
     steps: StepStore
     inbox: Inbox
+    feeds: Feeds
     close: Callable[[], None]
 
     def __enter__(self) -> Self:
@@ -49,6 +51,7 @@ def open_stores(url: str, artifacts: Path) -> Stores:
     """
     from agentflow_dagster.stores.artifacts import ArtifactFolder
     from agentflow_dagster.stores.engine import create_engine
+    from agentflow_dagster.stores.feeds import PostgresFeeds
     from agentflow_dagster.stores.inbox import PostgresInbox
     from agentflow_dagster.stores.migration import migrate
     from agentflow_dagster.stores.steps import PostgresStepStore
@@ -64,5 +67,6 @@ def open_stores(url: str, artifacts: Path) -> Stores:
         versions=PostgresVersionStore(engine),
         steps=PostgresStepStore(engine, ArtifactFolder(artifacts)),
         inbox=PostgresInbox(engine),
+        feeds=PostgresFeeds(engine),
         close=engine.dispose,
     )

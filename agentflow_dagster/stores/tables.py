@@ -134,3 +134,14 @@ inbox = Table(
     ),
     Index("ix_inbox_pending", "agent", "id", postgresql_where=text("state = 'pending'")),
 )
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("agent", String(NAME), primary_key=True),
+    Column("trigger", String(NAME), primary_key=True),
+    Column("reading", String(DIGEST), nullable=False),
+    Column("cursor", JSON(none_as_null=True)),
+    Column("revision", BigInteger, nullable=False),
+    Column("polled_at", DateTime(timezone=True), nullable=False),
+)

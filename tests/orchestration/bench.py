@@ -10,6 +10,7 @@ in-process executor executes it.
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ from agentflow_dagster.orchestration.location import Served, agent_definitions, 
 from agentflow_dagster.orchestration.wiring import START
 from agentflow_dagster.ports.stores import Version, VersionHash
 from agentflow_dagster.sandbox import ChildProcess
+from agentflow_dagster.sources import ProjectSources
 from agentflow_dagster.spec.canonical import content_hash, to_json
 from agentflow_dagster.spec.parse import parse_agent
 from agentflow_dagster.spec.yaml_reader import read_yaml
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
 
     from agentflow_dagster.orchestration.compile import CompiledAgent
+    from agentflow_dagster.ports.events import Sources
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.stores import StepOutput
     from agentflow_dagster.spec.kind import KindConfig
@@ -200,6 +203,8 @@ class Bench:
         self.stores = stores
         self.model = ScriptedModel()
         self.secrets = Secrets()
+        self.data = artifacts.parent / "data"
+        self.sources: Sources = ProjectSources(self.data)
         self.kinds: dict[str, Kind[KindConfig]] = builtin_kinds()
         self.compiled: dict[str, CompiledAgent] = {}
         self.served: dict[str, Served] = {}
@@ -211,6 +216,7 @@ class Bench:
             "model": Adapter(self.model),
             "code": Adapter(ChildProcess()),
             "secrets": self.secrets,
+            "sources": Adapter(self.sources),
             "stores": OpenStores(self.stores),
         }
 
@@ -238,6 +244,8 @@ class Bench:
         self.model.label()
         self.secrets.given.values.clear()
         self.secrets.variables.clear()
+        self.sources = ProjectSources(self.data)
+        shutil.rmtree(self.data, ignore_errors=True)
         self._repository = None
 
     @property
