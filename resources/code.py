@@ -1,7 +1,8 @@
-"""Where the authors' own code runs."""
+"""Where the authors' own code runs, and which files nodes may read."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
@@ -11,16 +12,24 @@ if TYPE_CHECKING:
 
 
 class CodeResource(ConfigurableResource[Any]):
-    """A child process for each run of a `code.python` node.
+    """A child process for each run of a `code.python` node, and for some work of other kinds.
 
     Args:
         output_megabytes: Most that one node may put out.
+        data_folder: Whose files `transform.table` reads, within the project.
     """
 
     output_megabytes: int = 64
+    data_folder: str = "notebooks/data"
 
     def adapter(self) -> CodeRunner:
         """The code port."""
         from agentflow_dagster.sandbox import ChildProcess
 
         return ChildProcess(output_bytes=self.output_megabytes * 1024**2)
+
+    def data(self) -> Path:
+        """The data folder."""
+        from agentflow_dagster.operations import Project
+
+        return Project.find(Path(__file__).parent).root / self.data_folder

@@ -24,6 +24,7 @@ from agentflow_dagster.spec.values import pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from agentflow_dagster.graph.plan import Plan, PlanStep
     from agentflow_dagster.ports.code import CodeRunner
@@ -48,6 +49,7 @@ class Services:
     code: CodeRunner
     secrets: Secrets
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    data: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ async def _attempt(
         model=services.model,
         code=services.code,
         memory_bytes=_memory_bytes(node),
+        data=services.data,
     )
     limit = asyncio.timeout(step.timeout + _GRACE)
     try:

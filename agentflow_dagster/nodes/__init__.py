@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, cast
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.nodes.ai_chat import Chat
 from agentflow_dagster.nodes.ai_classify import Classify
+from agentflow_dagster.nodes.ai_complete import Complete
+from agentflow_dagster.nodes.ai_extract import Extract
+from agentflow_dagster.nodes.ai_summarize import Summarize
 from agentflow_dagster.nodes.code_python import Python
+from agentflow_dagster.nodes.logic_if import If
 from agentflow_dagster.nodes.logic_merge import Merge
 from agentflow_dagster.nodes.logic_switch import Switch
 from agentflow_dagster.nodes.tool_http import Http
+from agentflow_dagster.nodes.transform_extract import Extract as Find
+from agentflow_dagster.nodes.transform_format import Format
+from agentflow_dagster.nodes.transform_table import Table
 from agentflow_dagster.ports.kind import Kind
 
 if TYPE_CHECKING:
@@ -24,7 +31,12 @@ ENTRY_POINT = "agentflow.nodes"
 
 def builtin_kinds() -> dict[str, Kind[KindConfig]]:
     """The kinds that ship with AgentFlow, by name."""
-    kinds = (Chat(), Classify(), Python(), Merge(), Switch(), Http())
+    kinds = (
+        *(Chat(), Classify(), Complete(), Extract(), Summarize()),
+        *(If(), Merge(), Switch()),
+        *(Find(), Format(), Table()),
+        *(Python(), Http()),
+    )
     return {kind.name: cast("Kind[KindConfig]", kind) for kind in kinds}
 
 

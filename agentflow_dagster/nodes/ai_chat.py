@@ -31,6 +31,14 @@ class Chat(Kind[ChatConfig]):
 
     name = "ai.chat"
     summary = "Asks a model and gives its answer as text."
+    example = """\
+draft:
+  kind: ai.chat
+  llm: {temperature: 0.2}
+  with:
+    system: You answer customers of a software company, briefly.
+    prompt: "Reply to this ticket: {{input.body}}"
+"""
     config = ChatConfig
     uses = frozenset({"llm"})
 

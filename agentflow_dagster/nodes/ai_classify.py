@@ -34,6 +34,16 @@ class Classify(Kind[ClassifyConfig]):
 
     name = "ai.classify"
     summary = "Says which of a few labels fits a text best."
+    example = """\
+topic:
+  kind: ai.classify
+  with:
+    text: "{{input.body}}"
+    labels:
+      bug: something is broken
+      howto: how to use it
+      billing: money
+"""
     config = ClassifyConfig
     uses = frozenset({"llm"})
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from agentflow_dagster.nodes.schema_field import SchemaField
 from agentflow_dagster.ports.code import CodeRequest
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
-from agentflow_dagster.spec.json_schema import load_jsonschema
 from agentflow_dagster.spec.kind import KindConfig
 from agentflow_dagster.spec.units import Quantity, quantity_bytes
 
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonSchema, JsonValue
 
 
-def _json_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    load_jsonschema()
-    from jsonschema import Draft202012Validator, SchemaError
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as problem:
-        raise ValueError(f"not a JSON Schema: {problem.message}") from None
-    return schema
-
-
-OutputSchema = Annotated[dict[str, Any], AfterValidator(_json_schema)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=255)]
 
 
@@ -41,7 +29,7 @@ class PythonConfig(KindConfig):
     inputs: dict[Name, Any] = Field(
         default_factory=dict[str, Any], description="Names that the code finds defined."
     )
-    outputs: tuple[Name, ...] | dict[Name, OutputSchema] = Field(
+    outputs: tuple[Name, ...] | dict[Name, SchemaField] = Field(
         default=(), description="Names that the code leaves; a mapping gives each its JSON Schema."
     )
     memory: Quantity = Field(default="1Gi", description="Most memory beyond the bare interpreter.")
@@ -52,6 +40,16 @@ class Python(Kind[PythonConfig]):
 
     name = "code.python"
     summary = "Runs the author's own Python with limits on time and memory."
+    example = """\
+total:
+  kind: code.python
+  with:
+    inputs: {prices: "{{input.prices}}"}
+    code: |
+      total = round(sum(prices), 2)
+      highest = max(prices)
+    outputs: {total: {type: number}, highest: {type: number}}
+"""
     config = PythonConfig
     uses = frozenset({"code", "memory"})
     fixed = frozenset({"outputs"})

@@ -39,6 +39,20 @@ class Switch(Kind[SwitchConfig]):
 
     name = "logic.switch"
     summary = "Takes the first way whose condition holds."
+    example = """\
+route:
+  kind: logic.switch
+  with:
+    cases:
+      small: "{{input.amount < 50.0}}"
+      large: "{{input.amount >= 500.0}}"
+    default: usual
+pay:
+  kind: ai.chat
+  after: [route.small, route.usual]
+  join: any
+  with: {prompt: Say that it is paid.}
+"""
     config = SwitchConfig
     asset = False
     fixed = frozenset({"cases", "default"})

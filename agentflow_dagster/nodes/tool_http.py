@@ -27,11 +27,18 @@ _KEPT_HEADERS = ("content-type", "location", "etag", "retry-after")
 class HttpConfig(KindConfig):
     """The call to make."""
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "GET"
-    url: str = Field(min_length=1, max_length=8_000)
-    headers: dict[str, str] = Field(default_factory=dict[str, str])
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = Field(
+        default="GET", description="The HTTP method."
+    )
+    url: str = Field(
+        min_length=1, max_length=8_000, description="Where to: an http or https address."
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict[str, str], description="Headers to send, by name."
+    )
     query: dict[str, str | int | float | bool] = Field(
-        default_factory=dict[str, str | int | float | bool]
+        default_factory=dict[str, str | int | float | bool],
+        description="Parameters that are added to the address.",
     )
     json_: JsonValue = Field(default=None, alias="json", description="Sent as JSON.")
     body: str | None = Field(default=None, description="Sent as it is; not together with `json`.")
@@ -53,6 +60,17 @@ class Http(Kind[HttpConfig]):
 
     name = "tool.http"
     summary = "Calls an HTTP API."
+    example = """\
+ticket:
+  kind: tool.http
+  timeout: 10s
+  retry: {maxAttempts: 3}
+  with:
+    method: POST
+    url: "{{env.TRACKER}}/issues"
+    headers: {authorization: "Bearer {{secret.TRACKER_TOKEN}}"}
+    json: {title: "{{input.subject}}"}
+"""
     config = HttpConfig
     effects = "external"
 

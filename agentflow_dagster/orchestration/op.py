@@ -70,6 +70,7 @@ def op_body(
             code=context.resources.code.adapter(),
             secrets=context.resources.secrets.adapter(),
             environment=context.resources.secrets.environment(),
+            data=context.resources.code.data(),
         )
         try:
             done = asyncio.run(run_attempt(plan, step, attempt, services))

@@ -10,6 +10,7 @@ from agentflow_dagster.spec.kind import ConfigT, KindSignature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.model import Model, Usage
@@ -31,6 +32,7 @@ class NodeContext:
         model: Answers `ai.*` nodes.
         code: Runs authors' code.
         memory_bytes: Most memory that the node's `resources` allow; None leaves it to the kind.
+        data: The folder whose files nodes may read; None where there is none.
     """
 
     run_id: str
@@ -44,6 +46,7 @@ class NodeContext:
     model: Model
     code: CodeRunner
     memory_bytes: int | None = None
+    data: Path | None = None
 
     @property
     def idempotency_key(self) -> str:

@@ -54,6 +54,7 @@ class KindSignature(ABC, Generic[ConfigT]):
             no value can be written into them.
         inner: Fields of the config whose expressions are evaluated around a body, not once for the
             node: `before` each run of it they know the body's names, `after` it also its nodes.
+        example: YAML for its page: nodes by name, or a whole agent.
     """
 
     name: ClassVar[str]
@@ -66,6 +67,7 @@ class KindSignature(ABC, Generic[ConfigT]):
     fixed: ClassVar[frozenset[str]] = frozenset()
     programs: ClassVar[frozenset[str]] = frozenset()
     inner: ClassVar[Mapping[str, Literal["before", "after"]]] = MappingProxyType({})
+    example: ClassVar[str] = ""
 
     @property
     def family(self) -> str:

@@ -11,6 +11,7 @@ from agentflow_dagster.ports.model import ModelReply, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from agentflow_dagster.ports.model import ModelRequest
     from agentflow_dagster.spec.values import JsonValue
@@ -87,6 +88,16 @@ class Adapter:
 
     def adapter(self) -> object:
         return self.held
+
+
+@dataclass(frozen=True)
+class Code(Adapter):
+    """As `resources/code.py`, with a folder of a test's."""
+
+    folder: Path | None = None
+
+    def data(self) -> Path | None:
+        return self.folder
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from agentflow_dagster.spec.yaml_reader import read_yaml
 from tests.orchestration import served
 from tests.orchestration.adapters import (
     Adapter,
+    Code,
     OpenStores,
     ScriptedModel,
     Secrets,
@@ -214,7 +215,7 @@ class Bench:
     def resources(self) -> dict[str, Any]:
         return {
             "model": Adapter(self.model),
-            "code": Adapter(ChildProcess()),
+            "code": Code(ChildProcess()),
             "secrets": self.secrets,
             "sources": Adapter(self.sources),
             "stores": OpenStores(self.stores),

@@ -31,6 +31,7 @@ _COUNT = re.compile(
     r"\b(\d+|one|two|three|four|five|single)\s+(?:short\s+)?(?:sentence|point|bullet|line)",
     re.IGNORECASE,
 )
+_WORDS = re.compile(r"\b(?:at most|up to|within|in|under)\s+(\d+)\s+words?\b", re.IGNORECASE)
 _NUMBERS = {"one": 1, "single": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 _LONGEST_QUOTE = 400
 _SURE = 0.7
@@ -76,7 +77,28 @@ def summary(text: str, task: Task, *, model: SentenceModel) -> str:
     """The most central sentences: as many as the request says, else a third, at most three."""
     parts = sentences(text)
     count = _wanted(task.request, default=min(3, max(1, len(parts) // 3)))
-    return " ".join(central(parts, count=count, model=model)) or text.strip() or task.request
+    chosen = points(text, task.request, most=count, model=model)
+    return " ".join(chosen) or text.strip() or task.request
+
+
+def points(text: str, request: str, *, most: int, model: SentenceModel) -> list[str]:
+    """The most central sentences of a text, in its order, within the words that are allowed.
+
+    A sentence that does not fit is passed over for a less central one that does; the first is
+    taken whatever its length.
+    """
+    parts = sentences(text)
+    allowed = _WORDS.search(request)
+    if allowed is None:
+        return central(parts, count=most, model=model)
+    left = int(allowed[1])
+    taken: list[int] = []
+    for index, _ in rank(parts, model=model):
+        length = len(parts[index].split())
+        if len(taken) < most and (length <= left or not taken):
+            taken.append(index)
+            left -= length
+    return [parts[index] for index in sorted(taken)]
 
 
 def reply(task: Task, *, model: SentenceModel) -> str:

@@ -165,14 +165,16 @@ class _Filler:
             return [offered[i].value for i in taken]
         said = words(place.name, {**schema, "description": _said_of(schema, items)})
         if kind_of(items) == "string" and not {"format", "pattern"} & items.keys():
-            parts = strings_for(said, self.task, items, least=least, most=most, model=self.model)
+            parts = strings_for(
+                place.name, said, self.task, items, least=least, most=most, model=self.model
+            )
             return cast("list[JsonValue]", parts)
         return self._list_of(items, said, least, most, place)
 
     def _list_of(
         self, items: JsonSchema, said: str, least: int, most: int | None, place: _Place
     ) -> list[JsonValue]:
-        parts = strings_for(said, self.task, {}, least=least, most=most, model=self.model)
+        parts = strings_for("", said, self.task, {}, least=least, most=most, model=self.model)
         found: list[JsonValue] = []
         for index, part in enumerate(parts):
             inner = _Filler(self.model, self.root, replace(self.task, text=part, passages=()))
