@@ -49,9 +49,7 @@ class Merge(Kind[MergeConfig]):
     """Gives one value of several, as `strategy` says; `vote` gives `{value, votes, of}`."""
 
     name = "logic.merge"
-    summary = (
-        "Makes one value of the outputs of several nodes; by default, that of the first that ran."
-    )
+    summary = "Goes on with the first output there is, or with one value made of several."
     example = """\
 apiVersion: agentflow.io/v1
 kind: Agent

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from agentflow_dagster.errors import RunError
-from agentflow_dagster.nodes.apart import done_apart
+from agentflow_dagster.nodes.apart import USUAL_MEMORY, done_apart
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
 from agentflow_dagster.spec.kind import KindConfig
-from agentflow_dagster.spec.units import Quantity, quantity_bytes
 from agentflow_dagster.spec.values import TABLE
 
 if TYPE_CHECKING:
@@ -64,7 +63,6 @@ class TableConfig(KindConfig):
     max_rows: int = Field(
         default=100_000, ge=1, le=10_000_000, description="Most rows; more is an error."
     )
-    memory: Quantity = Field(default="1Gi", description="Most memory that the query may take.")
 
     @model_validator(mode="after")
     def _named_once(self) -> TableConfig:
@@ -90,6 +88,7 @@ totals:
     as: rows
 """
     config = TableConfig
+    uses = frozenset({"memory"})
     fixed = frozenset({"as"})
     programs = frozenset({"sql"})
 
@@ -106,7 +105,7 @@ totals:
         }
 
     async def run(self, context: NodeContext, config: TableConfig) -> NodeResult:
-        memory = quantity_bytes(config.memory)
+        memory = context.memory_bytes or USUAL_MEMORY
         given: dict[str, Value] = {
             "sql": config.sql,
             "tables": dict(config.inputs),
@@ -117,9 +116,7 @@ totals:
             "memory_bytes": max(64 * 1024**2, memory // 2),
         }
         hint = "Correct `sql`, or what it is asked of."
-        return NodeResult(
-            await done_apart(context, "querying", given, memory_bytes=memory, hint=hint)
-        )
+        return NodeResult(await done_apart(context, "querying", given, hint=hint))
 
 
 def _file(context: NodeContext, path: str) -> Path:

@@ -197,6 +197,6 @@ class TestMerge:
         judge: JsonObject = {"kind": "ai.classify", "with": {"text": "t", "labels": labels}}
         config: JsonObject = {"from": ["a", "b"], "strategy": "vote", "field": "label"}
         nodes: JsonObject = {"a": judge, "b": judge, "m": {"kind": "logic.merge", "with": config}}
-        right = {"x": "{{m.output.value == 'x' && m.output.votes > 1}}"}
+        right: JsonObject = {"x": "{{m.output.value == 'x' && m.output.votes > 1}}"}
         assert codes(minimal(nodes, outputs=right)) == []
         assert codes(minimal(nodes, outputs={"x": "{{m.output.value > 1}}"})) == ["AF204"]

@@ -18,7 +18,7 @@ from tests.support.documents import codes, minimal, plan, problems
 if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject, Value
 
-SHOP: JsonObject = {
+SHOP: dict[str, Value] = {
     "name": "s",
     "items": [{"t": "a", "p": 5}, {"t": "b", "p": 15}, {"t": "c", "p": 25}],
 }
@@ -26,13 +26,15 @@ INPUTS: JsonObject = {"properties": {"body": {"type": "string"}}}
 
 
 async def formatted(template: str, **more: Any) -> Value:
-    given = context(code=cast("Any", ChildProcess()), timeout=20.0)
+    given = context(code=ChildProcess(), timeout=20.0)
     return (await Format().run(given, FormatConfig(template=template, **more))).output
 
 
 async def extracted(source: Value, *, seconds: float = 20.0, **config: Any) -> Value:
-    given = context(code=cast("Any", ChildProcess()), timeout=seconds)
-    return (await Extract().run(given, ExtractConfig.model_validate({"from": source, **config}))).output
+    given = context(code=ChildProcess(), timeout=seconds)
+    return (
+        await Extract().run(given, ExtractConfig.model_validate({"from": source, **config}))
+    ).output
 
 
 class TestFormat:

@@ -25,10 +25,18 @@ TOTALS = "SELECT who, sum(price) AS total FROM orders GROUP BY who ORDER BY who"
 
 
 async def asked(
-    sql: str, folder: Path | None = None, *, seconds: float = 30.0, **config: Any
+    sql: str,
+    folder: Path | None = None,
+    *,
+    seconds: float = 30.0,
+    memory: int | None = None,
+    **config: Any,
 ) -> dict[str, Any]:
-    given = replace(context(code=cast("Any", ChildProcess()), timeout=seconds), data=folder)
-    done = await Table().run(given, TableConfig.model_validate({"sql": sql, **config}, by_name=True))
+    base = context(code=ChildProcess(), timeout=seconds)
+    given = replace(base, data=folder, memory_bytes=memory)
+    done = await Table().run(
+        given, TableConfig.model_validate({"sql": sql, **config}, by_name=True)
+    )
     return cast("dict[str, Any]", done.output)
 
 
@@ -104,7 +112,7 @@ async def test_it_is_bounded() -> None:
     with pytest.raises(CodeError, match="limit of 1 s"):
         await asked("SELECT count(*) FROM range(10000000) a, range(10000000) b", seconds=1.0)
     with pytest.raises((RunError, CodeError)):
-        await asked("SELECT list(a.range) FROM range(100000000) a", memory="128Mi")
+        await asked("SELECT list(a.range) FROM range(100000000) a", memory=128 * 1024**2)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from dagster import (
     LocalFileCodeReference,
 )
 
+from agentflow_dagster.nodes.logic_merge import Merge
 from agentflow_dagster.ports.stores import Version
 from tests.orchestration.bench import compiled, version_of
 from tests.orchestration.samples import TRIAGE, agent
@@ -110,7 +111,7 @@ def test_what_an_asset_is_called_and_whose_it_is() -> None:
     assert described.tags["agentflow/kind"] == "ai.chat"
     assert described.tags["label/team"] == "support"
     assert spec(TRIAGE, "done").kinds == {"logic", "agentflow"}
-    assert spec(TRIAGE, "done").description == "Goes on with the output of the first node that ran."
+    assert spec(TRIAGE, "done").description == Merge.summary
 
 
 def test_the_job_tells_who_the_agent_is() -> None:

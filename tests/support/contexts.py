@@ -15,6 +15,8 @@ from agentflow_dagster.spec.document import LLM
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentflow_dagster.ports.code import CodeRunner
+    from agentflow_dagster.ports.model import Model
     from agentflow_dagster.spec.values import JsonValue, Value
 
 USAGE = Usage(12, 3, Decimal("0.001"), 7.0, "small/model", "small")
@@ -53,8 +55,8 @@ class SmallRunner:
 
 def context(
     *,
-    model: SmallModel | None = None,
-    code: SmallRunner | None = None,
+    model: Model | None = None,
+    code: CodeRunner | None = None,
     llm: LLM | None = None,
     setup: str = "",
     attempt: int = 1,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.kind import NodeContext
     from agentflow_dagster.spec.values import Value
 
+USUAL_MEMORY = 1024**3
+"""Bytes beyond the bare interpreter, where the node's `resources` say nothing."""
 Work: TypeAlias = Literal["finding", "judging", "querying", "rendering"]
 
 
@@ -28,16 +30,14 @@ async def done_apart(
     work: Work,
     given: Mapping[str, Value],
     *,
-    memory_bytes: int = 1024**3,
     hint: str = "",
 ) -> Value:
     """What a piece of work gives.
 
     Args:
-        context: Whose attempt it is: its time limit holds.
+        context: Whose attempt it is: its limits of time and memory hold.
         work: Which file.
         given: The arguments of `work`; tables arrive as DataFrames.
-        memory_bytes: Most memory beyond the bare interpreter.
         hint: What to do where it failed.
 
     Raises:
@@ -52,7 +52,7 @@ async def done_apart(
             outputs=("done",),
             filename=f"<node {context.node}>",
             timeout=context.timeout,
-            memory_bytes=memory_bytes,
+            memory_bytes=context.memory_bytes or USUAL_MEMORY,
         )
     )
     told = cast("dict[str, Value]", done.outputs["done"])

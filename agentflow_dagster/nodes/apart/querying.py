@@ -8,7 +8,7 @@ from typing import Any, cast
 def work(
     *,
     sql: str,
-    tables: dict[str, Any],
+    tables: dict[str, object],
     files: dict[str, str],
     rows: bool,
     most: int,
@@ -47,7 +47,7 @@ def work(
     return {"result": {"rows" if rows else "table": answered, "count": found}}
 
 
-def _opened(tables: dict[str, Any], files: dict[str, str], memory_bytes: int) -> Any:
+def _opened(tables: dict[str, object], files: dict[str, str], memory_bytes: int) -> Any:
     """A database in memory that holds these, and from then on reaches nothing else."""
     import duckdb
 
@@ -73,7 +73,7 @@ def _opened(tables: dict[str, Any], files: dict[str, str], memory_bytes: int) ->
     return connection
 
 
-def _frame(table: Any) -> Any:
+def _frame(table: object) -> Any:
     import pyarrow as pa
 
     if isinstance(table, list):
