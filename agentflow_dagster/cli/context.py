@@ -34,6 +34,24 @@ def known_kinds() -> dict[str, Kind[KindConfig]]:
     return all_kinds()
 
 
+NOUNS = frozenset({"agent", "agents", "workflow", "workflows"})
+"""Words that may stand before a name: `describe workflow NAME` is `describe NAME`."""
+
+
+def after_noun(words: tuple[str, ...], *, required: bool) -> str:
+    """The name among a command's words; "" where none is given and none is required.
+
+    Raises:
+        UsageError: there are too many words, or there is no name.
+    """
+    names = words[1:] if words and words[0] in NOUNS and (len(words) > 1 or not required) else words
+    if len(names) > 1:
+        raise UsageError(f"Give one name, not {len(names)}: {' '.join(names)}.")
+    if required and not names:
+        raise UsageError("Give a name.", hint="`agentflow list` shows what there is.")
+    return names[0] if names else ""
+
+
 def read_input(given: str) -> JsonObject:
     """The value of `--input`: JSON, `@FILE` with JSON in it, or `@-` for standard input.
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
+from agentflow_dagster.graph.agent_references import parse_reference, references
+from agentflow_dagster.operations.agents import known_agents, named_files
 from agentflow_dagster.operations.check import check_file
+from agentflow_dagster.operations.pinning import deployed_version, in_order, pinned
+from agentflow_dagster.spec.canonical import content_hash, to_json
+from agentflow_dagster.spec.diagnostics import nearest
 from agentflow_dagster.spec.parse import parse_agent
 from agentflow_dagster.stores import database_url, open_stores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from agentflow_dagster.graph.agent_references import AgentReference
     from agentflow_dagster.operations.check import CheckedFile
     from agentflow_dagster.operations.project import Project
-    from agentflow_dagster.ports.stores import Deployment, Version, VersionStore
+    from agentflow_dagster.ports.stores import Deployment, Version, VersionHash, VersionStore
     from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.kind import Catalogue
 
@@ -32,33 +38,83 @@ class Deployed:
 def deploy_files(
     project: Project, versions: VersionStore, kinds: Catalogue, paths: Sequence[Path]
 ) -> list[Deployed]:
-    """Checks every file first, and deploys all or none.
+    """Checks every file first, and deploys all or none; what they run is deployed before them.
+
+    An agent that a file runs and that is not deployed, or not with the tag asked for, is deployed
+    from the project's file of that name and tag.
 
     Raises:
         DocumentError: a file has errors.
         UsageError: a file is missing, or two say the same name.
     """
-    checked = [check_file(path, kinds, file=project.relative(path)) for path in paths]
+    known = known_agents(project, versions, more=paths)
+
+    def checked_file(path: Path) -> CheckedFile:
+        return check_file(path, kinds, file=project.relative(path), agents=known)
+
+    checked = [checked_file(path) for path in paths]
     names: dict[str, str] = {}
     for one in checked:
         name = one.require().agent.name.replace("-", "_")
         if name in names:
             raise UsageError(f"{one.file} and {names[name]} are both called {name!r}.")
         names[name] = one.file
-    _refuse_clashes(project, versions, checked)
+    by_name = {one.require().agent.name: one for one in checked}
+    _add_what_they_run(project, versions, by_name, checked_file)
+    _refuse_clashes(project, versions, list(by_name.values()))
+    agents = {name: one.require().agent for name, one in by_name.items()}
+    hashes: dict[str, VersionHash] = {}
     done: list[Deployed] = []
-    for one in checked:
-        version = store_version(versions, one)
+
+    def version_of(reference: AgentReference) -> VersionHash:
+        coming = by_name.get(reference.name)
+        if coming and reference.tag in {None, coming.require().agent.metadata.tag}:
+            return hashes[reference.name]
+        found = deployed_version(versions, project.environment, reference)
+        if found is None:
+            raise UsageError(
+                f"{reference} is not deployed.", hint="Deploy a file that has this name and tag."
+            )
+        return found
+
+    for one in in_order(by_name, agents):
+        agent = pinned(one.require().agent, version_of)
+        hash_ = hashes[agent.name] = cast("VersionHash", content_hash(agent))
+        version = versions.put(agent.name, hash_, to_json(agent), one.source)
         deployment, changed = versions.deploy(project.environment, version.hash)
         done.append(Deployed(deployment, changed))
     return done
 
 
 def store_version(versions: VersionStore, checked: CheckedFile) -> Version:
-    """Stores a checked file's version without deploying it."""
+    """Stores a checked file's version without deploying it; tags stay tags."""
     return versions.put(
         checked.require().agent.name, checked.hash, checked.document, checked.source
     )
+
+
+def _add_what_they_run(
+    project: Project,
+    versions: VersionStore,
+    coming: dict[str, CheckedFile],
+    checked_file: Callable[[Path], CheckedFile],
+) -> None:
+    """Adds the project's files of agents that are run and are not deployed, and of theirs."""
+    files = {(file.name, file.tag): file.path for file in named_files([*project.working_files()])}
+    by_name = {name: path for (name, _), path in files.items()}
+    waiting = list(coming.values())
+    while waiting:
+        for _, text in references(waiting.pop().require().agent):
+            reference = parse_reference(text)
+            if reference is None or reference.digest or reference.name in coming:
+                continue
+            if deployed_version(versions, project.environment, reference):
+                continue
+            tag = (reference.name, reference.tag)
+            path = files.get(tag) if reference.tag else by_name.get(reference.name)
+            if path is not None:
+                coming[reference.name] = checked_file(path)
+                waiting.append(coming[reference.name])
 
 
 def publish(project: Project) -> bool:
@@ -130,3 +186,36 @@ def _refuse_clashes(
 def _webhooks(agent: Agent) -> list[tuple[str, str]]:
     hooks = [trigger.webhook for trigger in agent.spec.triggers.values()]
     return [(hook.method, hook.path) for hook in hooks if hook is not None]
+
+
+def undeploy(
+    project: Project, versions: VersionStore, name: str, *, environment: str | None = None
+) -> Deployment:
+    """Takes an agent out of its environment; its versions and runs stay.
+
+    Raises:
+        UsageError: no such agent is deployed there, or another one that is deployed runs it.
+    """
+    place = environment or project.environment
+    live = {one.version.agent: one for one in versions.live(place)}
+    wanted = next((n for n in live if n.replace("_", "-") == name.replace("_", "-")), None)
+    if wanted is None:
+        raise UsageError(
+            f"There is no agent {name!r} deployed in {place!r}.", hint=nearest(name, live)
+        )
+    users = [one.version.agent for one in live.values() if _runs(one.version, wanted)]
+    if users:
+        raise UsageError(
+            f"{wanted!r} is run by {', '.join(users)}.",
+            hint=f"Delete or change {users[0]} first.",
+        )
+    versions.undeploy(place, wanted)
+    return live[wanted]
+
+
+def _runs(version: Version, name: str) -> bool:
+    agent = parse_agent(version.document)
+    if isinstance(agent, tuple) or version.agent == name:
+        return False
+    found = (parse_reference(text) for _, text in references(agent))
+    return any(one is not None and one.name == name for one in found)

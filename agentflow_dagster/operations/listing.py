@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from agentflow_dagster.operations.check import check_file
+from agentflow_dagster.operations.pinning import without_digests
+from agentflow_dagster.spec.canonical import content_hash
 from agentflow_dagster.spec.parse import parse_agent
 
 if TYPE_CHECKING:
@@ -46,10 +48,13 @@ class ListedAgent:
 def list_agents(project: Project, versions: VersionStore, kinds: Catalogue) -> list[ListedAgent]:
     """Live agents and working files, by name."""
     found: dict[str, ListedAgent] = {}
-    hashes: dict[str, str] = {}
+    hashes: dict[str, set[str]] = {}
     for live in versions.live(project.environment):
         agent = parse_agent(live.version.document)
-        hashes[live.version.agent] = live.version.hash
+        hashes[live.version.agent] = {live.version.hash}
+        if not isinstance(agent, tuple):
+            # A file says tags where the version that was made of it says digests.
+            hashes[live.version.agent].add(content_hash(without_digests(agent)))
         found[live.version.agent] = ListedAgent(
             live.version.agent,
             live.version.number,
@@ -65,7 +70,7 @@ def list_agents(project: Project, versions: VersionStore, kinds: Catalogue) -> l
         state: State = "has errors"
         if checked.plan is not None:
             state = "not deployed" if before is None else "live"
-            if before is not None and hashes[name] != checked.hash:
+            if before is not None and checked.hash not in hashes[name]:
                 state = "changed since"
         found[name] = ListedAgent(
             name,

@@ -20,6 +20,7 @@ VARIABLES_FILE = ".env"
 SERVE_VARIABLE = "AGENTFLOW_SERVE"
 """A version hash: the code location then serves this version alone (`agentflow run FILE`)."""
 
+_AGENT_FILES = (".agent.yaml", ".agent.yml", ".workflow.yaml", ".workflow.yml")
 _CLOSED = ("artifacts", "dagster", "dagster-artifacts", "dagster-direct", "logs")
 
 
@@ -84,12 +85,13 @@ class Project:
         return self.home
 
     def working_files(self) -> Iterator[Path]:
-        """The agent files under `notebooks/`, sorted: `*.agent.yaml`, and notebooks with nodes."""
+        """The agent files under `notebooks/`, sorted: `*.agent.yaml`, `*.workflow.yaml`, and
+        notebooks with nodes."""
         folder = self.root / "notebooks"
         for path in sorted(folder.rglob("*")):
             if ".ipynb_checkpoints" in path.parts or not path.is_file():
                 continue
-            if path.name.endswith((".agent.yaml", ".agent.yml")) or (
+            if path.name.endswith(_AGENT_FILES) or (
                 path.suffix == ".ipynb" and b"%%node" in path.read_bytes()
             ):
                 yield path

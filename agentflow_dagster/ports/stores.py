@@ -67,6 +67,13 @@ class VersionStore(Protocol):
         """
         ...
 
+    def undeploy(self, environment: str, agent: str) -> bool:
+        """Takes an agent out of an environment; False where it was not there.
+
+        Its versions and its history stay. Deployed again, it goes on with its numbers.
+        """
+        ...
+
     def live(self, environment: str) -> Sequence[Deployment]:
         """What is live, ordered by agent name."""
         ...

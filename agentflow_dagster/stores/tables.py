@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -56,7 +57,8 @@ versions = Table(
     UniqueConstraint("agent", "number"),
 )
 
-# Append-only: what is live is the newest row of an agent in an environment.
+# Append-only: what is live is the newest row of an agent in an environment, unless it says that
+# this ended it.
 deployments = Table(
     "deployments",
     metadata,
@@ -70,6 +72,7 @@ deployments = Table(
         nullable=False,
         server_default=func.clock_timestamp(),
     ),
+    Column("ended", Boolean, nullable=False, server_default=text("false")),
     Index(None, "environment", "agent", "id"),
 )
 

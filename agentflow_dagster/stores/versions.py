@@ -56,11 +56,10 @@ class PostgresVersionStore:
         with transaction(self._engine) as connection:
             agent = _stored(connection, hash_).agent
             # One deploy of an agent at a time: numbers have no gaps, the newest row is the newest.
-            lock = sa.func.hashtextextended(f"agentflow deploy {agent}", 0)
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
-            live = _deployed(connection, environment, agent, limit=1)
-            if live and live[0].version.hash == hash_:
-                return live[0], False
+            _one_at_a_time(connection, agent)
+            live = _live(connection, environment, agent)
+            if live and live.version.hash == hash_:
+                return live, False
             numbers = sa.select(sa.func.coalesce(sa.func.max(versions.c.number), 0) + 1)
             next_number = numbers.where(versions.c.agent == agent).scalar_subquery()
             unnumbered = (versions.c.hash == hash_) & versions.c.number.is_(None)
@@ -69,6 +68,18 @@ class PostgresVersionStore:
             connection.execute(sa.insert(deployments).values(row))
             return _deployed(connection, environment, agent, limit=1)[0], True
 
+    def undeploy(self, environment: str, agent: str) -> bool:
+        """Takes an agent out of an environment; False where it was not there."""
+        with transaction(self._engine) as connection:
+            _one_at_a_time(connection, agent)
+            live = _live(connection, environment, agent)
+            if live is None:
+                return False
+            # The row names what was live, and that it ended.
+            row = {"environment": environment, "agent": agent, "version_hash": live.version.hash}
+            connection.execute(sa.insert(deployments).values(row | {"ended": True}))
+            return True
+
     def live(self, environment: str) -> Sequence[Deployment]:
         """What is live, ordered by agent name."""
         newest = (
@@ -76,8 +87,9 @@ class PostgresVersionStore:
             .where(deployments.c.environment == environment)
             .group_by(deployments.c.agent)
         )
+        lasting = deployments.c.id.in_(newest) & ~deployments.c.ended
         with transaction(self._engine) as connection:
-            rows = connection.execute(_DEPLOYMENTS.where(deployments.c.id.in_(newest)))
+            rows = connection.execute(_DEPLOYMENTS.where(lasting))
             return sorted(map(_deployment, rows), key=lambda each: each.version.agent)
 
     def history(self, environment: str, agent: str) -> Sequence[Deployment]:
@@ -140,10 +152,25 @@ def _all_of(connection: sa.Connection, hashes: Iterable[str]) -> list[Version]:
     return [_version(row) for row in rows]
 
 
+def _one_at_a_time(connection: sa.Connection, agent: str) -> None:
+    """Until the transaction's end, nobody else changes what is deployed of the agent."""
+    lock = sa.func.hashtextextended(f"agentflow deploy {agent}", 0)
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+
+
+def _live(connection: sa.Connection, environment: str, agent: str) -> Deployment | None:
+    of_agent = (deployments.c.environment == environment) & (deployments.c.agent == agent)
+    newest = sa.select(sa.func.max(deployments.c.id)).where(of_agent).scalar_subquery()
+    lasting = (deployments.c.id == newest) & ~deployments.c.ended
+    row = connection.execute(_DEPLOYMENTS.where(lasting)).first()
+    return _deployment(row) if row else None
+
+
 def _deployed(
     connection: sa.Connection, environment: str, agent: str, *, limit: int | None = None
 ) -> list[Deployment]:
     of_agent = (deployments.c.environment == environment) & (deployments.c.agent == agent)
+    of_agent &= ~deployments.c.ended
     newest_first = _DEPLOYMENTS.where(of_agent).order_by(deployments.c.id.desc()).limit(limit)
     return [_deployment(row) for row in connection.execute(newest_first)]
 

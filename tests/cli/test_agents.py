@@ -91,6 +91,23 @@ def test_describe_of_nothing_names_what_there_is(shared: Project) -> None:
     assert done.stderr == "Error: There is no agent 'add-up'.\nDid you mean 'adds-up'?\n"
 
 
+def test_the_words_of_workflows(project: Project) -> None:
+    assert told(project, "list", "workflows")["agents"][0]["name"] == "adds-up"
+    project.call("deploy", FILE)
+    assert "∑ adds-up  v1" in project.call("describe", "workflow", "adds-up").stdout
+    refused = project.call("delete", "workflow", "adds-up", given="n\n")
+    assert (refused.returncode, refused.stdout) == (130, "")
+    assert told(project, "list")["agents"][0]["state"] == "live"
+    done = project.call("delete", "workflow", "adds_up", "--yes")
+    assert (done.returncode, done.stdout) == (0, "adds-up v1 is no longer live in local.\n")
+    assert told(project, "list")["agents"][0]["state"] == "not deployed"
+    again = project.call("delete", "adds-up", "--yes")
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "no agent 'adds-up' deployed in 'local'" in again.stderr
+    assert "adds-up v1" in project.call("deploy", FILE).stdout
+    assert project.call("list", "adds-up").returncode == 2
+
+
 def test_no_runs_yet(shared: Project) -> None:
     assert shared.call("runs").stdout == "No runs yet.\n"
     assert told(shared, "runs", "adds-up") == {"runs": []}

@@ -12,21 +12,23 @@ if TYPE_CHECKING:
 
 
 @click.command("describe")
-@click.argument("target", metavar="NAME|FILE")
+@click.argument("words", metavar="[workflow] NAME|FILE", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the document and its plan as JSON.")
-def command(target: str, as_json: bool) -> None:
+def command(words: tuple[str, ...], as_json: bool) -> None:
     """Show one agent: its version, input, triggers and nodes.
 
     \b
-    Example:
+    Examples:
       agentflow describe support-triage
+      agentflow describe workflow customer-support-pipeline
     """
-    from agentflow_dagster.cli.context import current_project, known_kinds
+    from agentflow_dagster.cli.context import after_noun, current_project, known_kinds
     from agentflow_dagster.cli.output import print_json, print_table, shown
     from agentflow_dagster.operations.listing import describe_triggers
     from agentflow_dagster.operations.run import find_runnable
     from agentflow_dagster.operations.stores import project_stores
 
+    target = after_noun(words, required=True)
     project = current_project()
     kinds = known_kinds()
     with project_stores(project) as stores:
