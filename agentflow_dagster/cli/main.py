@@ -24,6 +24,7 @@ _COMMANDS: Mapping[str, str] = {
     "demo": "Run the sample agents on real tickets, from nothing.",
     "deploy": "Store agents as versions and make them live.",
     "describe": "Show one agent: nodes, triggers, input.",
+    "diff": "Compare two agents by what they mean.",
     "down": "Stop what `agentflow up` started.",
     "init": "Make a new project that runs.",
     "list": "List the agents of this project.",
