@@ -171,5 +171,7 @@ def _changes(before: JsonValue, after: JsonValue, path: Path) -> Iterator[Change
         if order_counts(path) and before.keys() == after.keys() and list(before) != list(after):
             yield Change("changed", path, list(before), list(after))
         return
-    texts = isinstance(before, str) and isinstance(after, str)
-    yield Change("changed", path, before, after, words(before, after) if texts else ())
+    if isinstance(before, str) and isinstance(after, str):
+        yield Change("changed", path, before, after, words(before, after))
+        return
+    yield Change("changed", path, before, after)
