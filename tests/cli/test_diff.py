@@ -21,7 +21,7 @@ def test_files_and_versions_are_compared_by_meaning(project: Project) -> None:
     told = project.call("diff", "adds-up:1", other)
     assert told.returncode == 1
     assert told.stdout == (
-        "~ nodes.answer.with.prompt\n    The {+whole +}sum is {{string(add.output.total)}}.\n"
+        "~ nodes.answer.with.prompt\n    The{+ whole+} sum is {{string(add.output.total)}}.\n"
     )
     project.call("deploy", "other.yaml")
     told = project.call("diff", "adds-up:1", "adds-up", "--json")
