@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import DocumentError
-from agentflow_dagster.graph import demands, inputs, limits, triggers
+from agentflow_dagster.graph import clear_secrets, demands, inputs, limits, triggers
 from agentflow_dagster.graph.expression_types import base_scope
 from agentflow_dagster.graph.graph_check import SCOPE_NAMES, check_graph, check_nodes
 from agentflow_dagster.graph.lint import lint
@@ -50,10 +50,12 @@ def check_agent(
     """
     if too_many := limits.too_many_nodes(agent):
         return Verdict((too_many,), None)
+    in_clear = clear_secrets.check_clear_secrets(agent)
     graph = NodeGraph.of_agent(agent)
     of_inputs = list(inputs.check_inputs(agent))
     of_nodes = list(check_nodes(graph, kinds, {}))
-    found = [*_not_in_force(agent), *demands.check_demands(agent, kinds), *of_inputs, *of_nodes]
+    found = [*in_clear, *_not_in_force(agent), *demands.check_demands(agent, kinds)]
+    found += [*of_inputs, *of_nodes]
     if not of_inputs:
         found += triggers.check_triggers(agent, sources)
     if of_inputs or of_nodes:

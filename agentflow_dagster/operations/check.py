@@ -37,6 +37,7 @@ class CheckedFile:
         agent, plan: None where an error stands in the way.
         positions: The place of every pointer.
         diagnostics: Every problem, with its place.
+        text: What stands in the file; "" where it cannot be read.
     """
 
     file: str
@@ -44,6 +45,7 @@ class CheckedFile:
     plan: Plan | None
     positions: Mapping[str, Position]
     diagnostics: tuple[Diagnostic, ...]
+    text: str = ""
 
     @property
     def hash(self) -> VersionHash:
@@ -95,33 +97,44 @@ def check_file(
         agents: The agents that it may run; where None, nobody asks whether they exist.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or it may not be read.
     """
     name = file or str(path)
     if not path.is_file():
         raise UsageError(f"There is no file {name!r}.")
     if path.stat().st_size > MAX_BYTES:
-        return _unreadable(name, error("AF100", "The file is over 5 MB."))
+        return _unreadable(name, _too_large(path))
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         told = error("AF109", f"The file is not UTF-8: {problem.reason} at byte {problem.start}.")
         return _unreadable(name, told)
+    except OSError as problem:
+        raise UsageError(f"{name!r} cannot be read: {problem.strerror}.") from None
     if path.suffix == ".ipynb":
         from agentflow_dagster.notebook import read_agent
 
         document, positions, found = read_agent(text, file=name)
-        return check_document(document, positions, found, kinds, file=name, agents=agents)
+        checked = check_document(document, positions, found, kinds, file=name, agents=agents)
+        return replace(checked, text=text)
+    return check_text(text, kinds, file=name, agents=agents)
+
+
+def check_text(
+    text: str, kinds: Catalogue, *, file: str, agents: KnownAgents | None = None
+) -> CheckedFile:
+    """Checks a text of YAML or JSON, as `check_file` does."""
     source = read_text(text)
-    return check_document(
+    checked = check_document(
         source.document,
         source.positions,
         source.diagnostics,
         kinds,
-        file=name,
+        file=file,
         agents=agents,
         origin=source.lowering.origin,
     )
+    return replace(checked, text=text)
 
 
 def check_document(
@@ -164,8 +177,12 @@ def check_document(
 
 
 def _told_of(found: Iterable[Diagnostic], origin: Callable[[str], str]) -> list[Diagnostic]:
-    """The diagnostics by the pointers of the file."""
-    return [replace(one, pointer=origin(one.pointer)) for one in found]
+    """The diagnostics by the pointers of the file; a fix of what the file does not say is none."""
+    return [
+        replace(one, pointer=place, fix=one.fix if place == one.pointer else None)
+        for one in found
+        for place in [origin(one.pointer)]
+    ]
 
 
 def _sources(agent: Agent) -> Mapping[str, EventSource] | None:
@@ -180,6 +197,13 @@ def _sources(agent: Agent) -> Mapping[str, EventSource] | None:
 def _placed(found: Diagnostic, file: str, positions: Mapping[str, Position]) -> Diagnostic:
     known = found.line is not None
     return found.at(file, None if known else locate(positions, found.pointer))
+
+
+def _too_large(path: Path) -> Diagnostic:
+    if path.suffix == ".ipynb":
+        return error("AF602", "The notebook is over 5 MB.", hint="Clear its outputs.")
+    hint = "Keep data in a file or a store, and read it in a node."
+    return error("AF100", "The file is over 5 MB.", hint=hint)
 
 
 def _unreadable(file: str, problem: Diagnostic) -> CheckedFile:

@@ -2,8 +2,8 @@
 
 Codes are stable and grouped: AF1xx the file and its fields, AF2xx expressions, AF3xx the graph,
 AF4xx triggers, AF5xx secrets and environment, AF6xx notebooks, AF7xx what is unwise,
-AF8xx workflows and references to agents, AF9xx accepted but not in force.
-`docs/diagnostics.md` lists them.
+AF8xx workflows and references to agents, AF9xx accepted but not in force. `spec.catalogue` explains
+each.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from agentflow_dagster.spec.fixes import Fix
     from agentflow_dagster.spec.values import JsonObject
 
 Severity = Literal["error", "warning"]
@@ -39,6 +40,7 @@ class Diagnostic:
         hint: What to do about it.
         pointer: JSON pointer (RFC 6901) of the place in the document; "" is the whole document.
         file, line, column, cell: The place in the author's file, where it is known.
+        fix: What mends it, where that is certain.
     """
 
     code: str
@@ -50,6 +52,7 @@ class Diagnostic:
     line: int | None = None
     column: int | None = None
     cell: int | None = None
+    fix: Fix | None = None
 
     def __str__(self) -> str:
         place = self.file or "<document>"
@@ -80,17 +83,22 @@ class Diagnostic:
             "pointer": self.pointer,
             "message": self.message,
             "hint": self.hint,
+            "fix": self.fix.model_dump(mode="json", by_alias=True) if self.fix else None,
         }
 
 
-def error(code: str, message: str, *, pointer: str = "", hint: str = "") -> Diagnostic:
+def error(
+    code: str, message: str, *, pointer: str = "", hint: str = "", fix: Fix | None = None
+) -> Diagnostic:
     """A problem that stops the document from being used."""
-    return Diagnostic(code, "error", message, hint, pointer)
+    return Diagnostic(code, "error", message, hint, pointer, fix=fix)
 
 
-def warning(code: str, message: str, *, pointer: str = "", hint: str = "") -> Diagnostic:
+def warning(
+    code: str, message: str, *, pointer: str = "", hint: str = "", fix: Fix | None = None
+) -> Diagnostic:
     """Something that works but is unwise, or is not in force."""
-    return Diagnostic(code, "warning", message, hint, pointer)
+    return Diagnostic(code, "warning", message, hint, pointer, fix=fix)
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

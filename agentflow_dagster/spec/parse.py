@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, nearest, pointer
-from agentflow_dagster.spec.document import PATTERN_HINTS, Agent
+from agentflow_dagster.spec.document import API_VERSION, PATTERN_HINTS, Agent
+from agentflow_dagster.spec.fixes import Fix, Rename, meant, put
 from agentflow_dagster.spec.schemas import schema_at_path
+from agentflow_dagster.spec.units import NotAnAmount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -89,28 +92,91 @@ class _Told:
         name, place = _named(path), self._pointer(path)
         match detail["type"]:
             case "extra_forbidden":
-                known = _fields_at(self._model, path[:-1])
-                hint = nearest(name, known)
-                return error("AF110", f"Unknown field {name!r}.", pointer=place, hint=hint)
+                return self._unknown_field(path)
             case "missing":
                 place = self._pointer(path[:-1])
                 hint = f"Add `{name}:` here."
-                return error("AF111", f"{name!r} is missing.", pointer=place, hint=hint)
+                fix = _added(place, name)
+                return error("AF111", f"{name!r} is missing.", pointer=place, hint=hint, fix=fix)
             case "string_pattern_mismatch":
                 pattern = str(detail.get("ctx", {}).get("pattern", ""))
                 hint = PATTERN_HINTS.get(pattern, f"It must match {pattern}.")
                 shown = _shown(detail["input"])
                 return error("AF113", f"{shown} is not a valid name.", pointer=place, hint=hint)
             case "value_error":
-                said = detail["msg"].removeprefix("Value error, ").rstrip(".")
-                return error("AF112", f"{name}: {said}.", pointer=place)
+                return _refused(name, place, detail)
+            case "literal_error" if place == "/apiVersion":
+                message = f"There is no format {_shown(detail['input'])} in this release."
+                return error("AF118", message, pointer=place, hint=f"Write {API_VERSION}.")
             case _:
-                said = detail["msg"][:1].lower() + detail["msg"][1:]
-                shown = _shown(detail["input"])
-                return error("AF112", f"{name}: {said}, not {shown}.", pointer=place)
+                return _wrong_value(name, place, detail)
+
+    def _unknown_field(self, path: Path) -> Diagnostic:
+        name, place = _named(path), self._pointer(path)
+        known = _fields_at(self._model, path[:-1])
+        siblings = _value_at(self._given, path[:-1])
+        right = meant(name, known)
+        fix = None
+        if right is not None and isinstance(siblings, dict) and right not in siblings:
+            renamed = Rename.model_validate(
+                {"from": place, "path": self._pointer((*path[:-1], right))}
+            )
+            fix = Fix(title=f"Rename {name!r} to {right!r}", edits=(renamed,))
+        hint = f"Did you mean {right!r}?" if right else nearest(name, known)
+        return error("AF110", f"Unknown field {name!r}.", pointer=place, hint=hint, fix=fix)
 
     def _pointer(self, path: Path) -> str:
         return pointer(*self._under, *path)
+
+
+def _added(place: str, name: str) -> Fix | None:
+    """The version, which can be one only; anything else is its author's to say."""
+    if (place, name) != ("", "apiVersion"):
+        return None
+    return put(f"Add apiVersion: {API_VERSION}", "/apiVersion", API_VERSION)
+
+
+def _refused(name: str, place: str, detail: ErrorDetails) -> Diagnostic:
+    """What a validator of ours says; amounts have codes of their own."""
+    said = detail["msg"].removeprefix("Value error, ").rstrip(".")
+    raised = detail.get("ctx", {}).get("error")
+    if not isinstance(raised, NotAnAmount):
+        return error("AF112", f"{name}: {said}.", pointer=place)
+    fix = put(f"Write {raised.instead}", place, raised.instead) if raised.instead else None
+    return error(raised.code, f"{name}: {said}.", pointer=place, fix=fix)
+
+
+def _wrong_value(name: str, place: str, detail: ErrorDetails) -> Diagnostic:
+    said = detail["msg"][:1].lower() + detail["msg"][1:]
+    given = cast("JsonValue", detail["input"])
+    hint, fix = "", None
+    if detail["type"] == "literal_error" and isinstance(given, str):
+        allowed = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
+        right = meant(given, allowed)
+        hint = f"Did you mean {right!r}?" if right else nearest(given, allowed)
+        fix = put(f"Write {right}", place, right) if right else None
+    elif isinstance(given, str) and (number := _number_meant(given, detail["type"])) is not None:
+        hint, fix = f"Write {number}, without quotes.", put(f"Write {number}", place, number)
+    message = f"{name}: {said}, not {_shown(given)}."
+    return error("AF112", message, pointer=place, hint=hint, fix=fix)
+
+
+def _number_meant(text: str, problem: str) -> int | float | None:
+    """The number that stands in quotes where one is wanted."""
+    if problem == "int_type" and re.fullmatch(r"-?(0|[1-9][0-9]{0,15})", text):
+        return int(text)
+    if problem == "float_type" and re.fullmatch(r"-?[0-9]{0,15}(\.[0-9]{1,15})?", text):
+        return float(text) if text.strip("-") else None
+    return None
+
+
+def _value_at(value: JsonValue, path: Path) -> JsonValue:
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(str(step))
+        elif isinstance(value, list) and isinstance(step, int):
+            value = value[step]
+    return value
 
 
 def _named(path: Path) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.command import Command
 
 SOUND = GOOD.replace("outputs: {total", 'outputs: {said: "{{answer.output.text}}", total')
-FIELDS = ["code", "severity", "file", "cell", "line", "column", "pointer", "message", "hint"]
+FIELDS = ["code", "severity", "file", "cell", "line", "column", "pointer", "message", "hint", "fix"]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def found(told: str) -> list[dict[str, Any]]:
 def test_a_good_file_has_nothing_to_say(nowhere: Command, files: Path) -> None:
     done = nowhere.run("check", files / "good.agent.yaml")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "1 checked: 0 errors, 0 warnings.\n"
+    assert done.stderr == "1 file checked: 0 errors, 0 warnings.\n"
 
 
 @usual
@@ -50,7 +50,7 @@ def test_an_error_is_told_with_its_place(nowhere: Command) -> None:
     assert done.stdout.startswith("bad.agent.yaml:8:7: error AF")
     assert "'code.pyton'" in done.stdout
     assert "code.python" in done.stdout
-    assert done.stderr == "2 checked: 1 errors, 0 warnings.\n"
+    assert done.stderr == "2 files checked: 1 error, 0 warnings.\n"
 
 
 @usual

@@ -28,7 +28,7 @@ def test_a_new_project_passes_its_own_checks(made: Command) -> None:
     files = [*notebooks.glob("*.agent.yaml"), *notebooks.glob("*.ipynb")]
     done = made.run("check", *files)
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == f"{len(files)} checked: 0 errors, 0 warnings.\n"
+    assert done.stderr == f"{len(files)} files checked: 0 errors, 0 warnings.\n"
     listed = json.loads(made.run("list", "--json").stdout)["agents"]
     assert {a["state"] for a in listed} == {"not deployed"}
     assert {a["name"] for a in listed} >= {"invoice_check", "order-intake", "support-triage"}

@@ -41,6 +41,7 @@ def test_as_json() -> None:
         "pointer": "/a",
         "message": "It is wrong.",
         "hint": "Mend it.",
+        "fix": None,
     }
 
 

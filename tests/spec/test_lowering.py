@@ -106,9 +106,9 @@ def test_it_has_no_errors_and_says_what_is_not_in_force() -> None:
         (("      retry:", "      dependsOn: [quality-checker]\n      retry:"), "error AF804"),
         (("maxTokens", "max_tokens"), "w.yaml:29:9: error AF110"),
         (('"0 9 * * 1-5"', '"0 99 * * *"'), "w.yaml:46:7: error AF401"),
-        (("memory: 512Mi", "memory: 512 Mi"), "w.yaml:17:9: error AF112"),
+        (("memory: 512Mi", "memory: 512 Mi"), "w.yaml:17:9: error AF120"),
         (("cpu: 200m", "cpu: 200"), "write '200' in quotes"),
-        (("timeout: 30s", "timeout: 30"), "w.yaml:19:9: error AF112"),
+        (("timeout: 30s", "timeout: 30"), "w.yaml:19:9: error AF119"),
         (("- webhook: ", "- webhok: "), "error AF110"),
     ],
 )

@@ -44,7 +44,13 @@ def test_the_sample_is_an_agent_and_comes_back_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "code", "message", "hint"),
     [
-        ("apiVersion", "agentflow.io/v2", "AF112", "'agentflow.io/v1', not 'agentflow.io/v2'", ""),
+        (
+            "apiVersion",
+            "agentflow.io/v2",
+            "AF118",
+            "no format 'agentflow.io/v2'",
+            "agentflow.io/v1",
+        ),
         ("metadata.nam", "x", "AF110", "Unknown field 'nam'", "Did you mean 'name'?"),
         ("spec.nodes.draft.wit", {}, "AF110", "Unknown field 'wit'", "Did you mean 'with'?"),
         ("spec.triggers.tickets.webhok", {}, "AF110", "'webhok'", "Did you mean 'webhook'?"),
@@ -56,9 +62,9 @@ def test_the_sample_is_an_agent_and_comes_back_as_it_was() -> None:
         ("spec.nodes.draft.after", ["route.other.x"], "AF113", "", "`node.port`"),
         ("spec.secrets", ["A B"], "AF113", "'A B'", "letters, digits and underscores"),
         ("spec.triggers.tickets.webhook.path", "tickets", "AF113", "'tickets'", "/tickets"),
-        ("spec.defaults.timeout", 30, "AF112", "30 has no unit; write '30s'", ""),
-        ("spec.defaults.timeout", "soon", "AF112", "'soon' is not a duration", ""),
-        ("spec.defaults.timeout", "0s", "AF112", "not between 1ms and 366 days", ""),
+        ("spec.defaults.timeout", 30, "AF119", "30 has no unit; write '30s'", ""),
+        ("spec.defaults.timeout", "soon", "AF119", "'soon' is not a duration", ""),
+        ("spec.defaults.timeout", "0s", "AF119", "not between 1ms and 366 days", ""),
         ("spec.config.maxConcurrentExecutions", "3", "AF112", "valid integer, not '3'", ""),
         ("spec.config.maxConcurrentExecutions", True, "AF112", "valid integer, not True", ""),
         ("spec.config.maxConcurrentExecutions", 0, "AF112", "greater than or equal to 1", ""),
@@ -111,7 +117,7 @@ def test_nesting_without_end() -> None:
     [
         ("kind: Agent", "kind: Agnt", "AF112", 2, "kind: Agnt"),
         ("maxAttempts: 3", "maxAttempt: 3", "AF110", 9, "maxAttempt: 3"),
-        ("timeout: 30s", "timeout: 30", "AF112", 9, "timeout: 30"),
+        ("timeout: 30s", "timeout: 30", "AF119", 9, "timeout: 30"),
         ("env: [TRACKER]", "env: [TRACKER, T-2]", "AF113", 11, "T-2"),
         ("after: [route.bug]", "after: route.bug", "AF112", 24, "after: route.bug"),
         ("      kind: ai.classify\n", "", "AF111", 16, "classify:"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.spec.diagnostics import pointer, warning
+from agentflow_dagster.spec.fixes import Fix, Remove
 from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def unused_secrets(given: Subject) -> Iterator[Diagnostic]:
             "AF703",
             f"The secret {name!r} is declared, and nothing reads it.",
             pointer=pointer("spec", "secrets", index),
+            fix=_taken_out(name, "spec", "secrets", index),
             hint="Take it out: what is not declared cannot leak.",
         )
 
@@ -33,6 +35,7 @@ def unused_env(given: Subject) -> Iterator[Diagnostic]:
             "AF704",
             f"The variable {name!r} is declared, and nothing reads it.",
             pointer=pointer("spec", "env", index),
+            fix=_taken_out(name, "spec", "env", index),
             hint="Take it out, or read it: {{env." + name + "}}.",
         )
 
@@ -47,6 +50,10 @@ def unused_inputs(given: Subject) -> Iterator[Diagnostic]:
             pointer=pointer("spec", "inputs", "properties", name),
             hint="Read it: {{input." + name + "}}, or take it out.",
         )
+
+
+def _taken_out(name: str, *path: str | int) -> Fix:
+    return Fix(title=f"Take out {name!r}", edits=(Remove(path=pointer(*path)),))
 
 
 def _unread(given: Subject, root: str, names: tuple[str, ...]) -> Iterator[tuple[int, str]]:

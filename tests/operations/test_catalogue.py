@@ -1,0 +1,61 @@
+"""Every diagnostic of the catalogue really happens, and is told as the catalogue says."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agentflow_dagster.nodes import builtin_kinds
+from agentflow_dagster.operations.check import check_file
+from agentflow_dagster.spec.catalogue import CATALOGUE
+from tests.notebook.conftest import notebook_json
+from tests.support.mistakes import DOCUMENTS, NOTEBOOKS
+from tests.support.references import kinds_with_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agentflow_dagster.spec.diagnostics import Diagnostic
+
+AGENTS = {"qa": ["v1"]}
+WITHOUT_PLACE = {"AF100", "AF101", "AF109", "AF601", "AF602", "AF624", "AF625"}
+"""What is said of a file as a whole."""
+
+OF_BODIES = {"AF315", "AF316", "AF317"}
+"""What is said of kinds with a body; tests/graph has a kind of its own for these."""
+
+
+def told(folder: Path, code: str) -> list[Diagnostic]:
+    """What is told of the example of a code, as far as it is this code."""
+    if code in DOCUMENTS:
+        path, content = folder / "a.agent.yaml", DOCUMENTS[code]
+    else:
+        path, content = folder / "a.ipynb", NOTEBOOKS[code]
+        settings: object = [] if code == "AF625" else None
+        content = notebook_json(content, settings) if content.startswith("---") else content
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    kinds = kinds_with_run()
+    assert builtin_kinds().keys() <= kinds.keys()
+    return [d for d in check_file(path, kinds, agents=AGENTS).diagnostics if d.code == code]
+
+
+def test_every_code_has_an_example() -> None:
+    assert set(CATALOGUE) == {*DOCUMENTS, *NOTEBOOKS, *OF_BODIES}
+
+
+@pytest.mark.parametrize("code", sorted(CATALOGUE.keys() - OF_BODIES))
+def test_it_happens_and_is_told(tmp_path: Path, code: str) -> None:
+    found, *_ = told(tmp_path, code)
+    assert found.severity == CATALOGUE[code].severity
+    assert re.fullmatch(r".{10,}\.", found.message, re.DOTALL), found.message
+    assert found.hint == "" or found.hint.endswith((".", "?", "null")), found.hint
+    assert (found.line is None) <= (code in WITHOUT_PLACE), found
+
+
+def test_no_message_repeats_a_secret(tmp_path: Path) -> None:
+    for code in ("AF503", "AF504"):
+        (found,) = told(tmp_path, code)
+        assert "a1B2" not in str(found)
+        assert "q7Zx" not in str(found)
