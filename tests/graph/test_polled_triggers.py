@@ -96,7 +96,7 @@ def test_queries_that_will_do(query: str) -> None:
 @pytest.mark.parametrize(
     ("url", "code"),
     [
-        ("postgresql://u:p@h/x", "AF415"),
+        ("postgresql://h/x", "AF415"),
         ("sqlite:///{{secret.URL}}", "AF415"),
         ("{{secret.OTHER}}", "AF501"),
         ("{{env.OTHER}}", "AF502"),
