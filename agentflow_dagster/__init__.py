@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from agentflow_dagster.spec.builder import Agent as Agent
+    from agentflow_dagster.spec.builder import LLMConfig as LLMConfig
+    from agentflow_dagster.spec.builder import Workflow as Workflow
+
 __version__ = "0.1.0"
 
 
@@ -15,3 +19,19 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
     from agentflow_dagster.jupyter import load_ipython_extension as load
 
     load(ipython)
+
+
+def __getattr__(name: str) -> object:
+    """`Agent`, `Workflow` and the parts of a document, imported when they are asked for.
+
+    Raises:
+        AttributeError: there is no such name.
+    """
+    if name[:1].isupper():
+        from agentflow_dagster.spec import builder
+
+        if name in builder.PARTS:
+            return builder.PARTS[name]
+        if name in {"Agent", "Workflow"}:
+            return getattr(builder, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

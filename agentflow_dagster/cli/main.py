@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _COMMANDS: Mapping[str, str] = {
     "check": "Say what is wrong with agent files.",
+    "convert": "Write an agent in another form: YAML, JSON or Python.",
     "delete": "Take an agent out of its environment.",
     "demo": "Run the sample agents on real tickets, from nothing.",
     "deploy": "Store agents as versions and make them live.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from agentflow_dagster.spec.forms import read_text
+from agentflow_dagster.operations.check import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,15 +69,6 @@ def document_tag(document: Mapping[str, JsonValue]) -> str | None:
 
 
 def _metadata(path: Path) -> JsonObject:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return {}
-    if path.suffix == ".ipynb":
-        from agentflow_dagster.notebook import read_agent
-
-        document = read_agent(text, file=str(path))[0]
-    else:
-        document = read_text(text).written
+    document = read_file(path, file=str(path)).written
     metadata = document.get("metadata") if document else None
     return cast("JsonObject", metadata) if isinstance(metadata, dict) else {}

@@ -10,7 +10,7 @@ from agentflow_dagster.graph.agent_references import check_references
 from agentflow_dagster.graph.check import check_agent
 from agentflow_dagster.spec.canonical import content_hash, to_json
 from agentflow_dagster.spec.diagnostics import Diagnostic, Position, error, has_errors, locate
-from agentflow_dagster.spec.forms import read_text
+from agentflow_dagster.spec.forms import AgentSource, as_agent, read_text
 from agentflow_dagster.spec.parse import parse_agent
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def check_file(
     file: str | None = None,
     agents: KnownAgents | None = None,
 ) -> CheckedFile:
-    """Reads and checks one file: `.yaml`, `.yml`, `.json` or `.ipynb`.
+    """Reads and checks one file: `.yaml`, `.yml`, `.json`, `.ipynb`, or `.py` of the builder.
 
     Args:
         path: The file.
@@ -100,31 +100,20 @@ def check_file(
         UsageError: there is no such file, or it may not be read.
     """
     name = file or str(path)
-    if not path.is_file():
-        raise UsageError(f"There is no file {name!r}.")
-    if path.stat().st_size > MAX_BYTES:
-        return _unreadable(name, _too_large(path))
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        told = error("AF109", f"The file is not UTF-8: {problem.reason} at byte {problem.start}.")
-        return _unreadable(name, told)
-    except OSError as problem:
-        raise UsageError(f"{name!r} cannot be read: {problem.strerror}.") from None
-    if path.suffix == ".ipynb":
-        from agentflow_dagster.notebook import read_agent
-
-        document, positions, found = read_agent(text, file=name)
-        checked = check_document(document, positions, found, kinds, file=name, agents=agents)
-        return replace(checked, text=text)
-    return check_text(text, kinds, file=name, agents=agents)
+    source = read_file(path, file=name)
+    return _checked(source, kinds, file=name, agents=agents)
 
 
 def check_text(
     text: str, kinds: Catalogue, *, file: str, agents: KnownAgents | None = None
 ) -> CheckedFile:
     """Checks a text of YAML or JSON, as `check_file` does."""
-    source = read_text(text)
+    return _checked(replace(read_text(text), text=text), kinds, file=file, agents=agents)
+
+
+def _checked(
+    source: AgentSource, kinds: Catalogue, *, file: str, agents: KnownAgents | None
+) -> CheckedFile:
     checked = check_document(
         source.document,
         source.positions,
@@ -134,7 +123,40 @@ def check_text(
         agents=agents,
         origin=source.lowering.origin,
     )
-    return replace(checked, text=text)
+    return replace(checked, text=source.text)
+
+
+def read_file(path: Path, *, file: str) -> AgentSource:
+    """What a file says, whichever form it is written in: the one place that reads them.
+
+    Raises:
+        UsageError: there is no such file, or it may not be read.
+    """
+    if not path.is_file():
+        raise UsageError(f"There is no file {file!r}.")
+    if path.stat().st_size > MAX_BYTES:
+        return AgentSource(None, {}, (_too_large(path),))
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        told = error("AF109", f"The file is not UTF-8: {problem.reason} at byte {problem.start}.")
+        return AgentSource(None, {}, (told,))
+    except OSError as problem:
+        raise UsageError(f"{file!r} cannot be read: {problem.strerror}.") from None
+    return replace(_read_as(path.suffix, text, file), text=text)
+
+
+def _read_as(suffix: str, text: str, file: str) -> AgentSource:
+    if suffix == ".ipynb":
+        from agentflow_dagster.notebook import read_agent
+
+        document, positions, found = read_agent(text, file=file)
+        return AgentSource(document, positions, found, document)
+    if suffix == ".py":
+        from agentflow_dagster.spec.builder_reading import read_python
+
+        return as_agent(read_python(text))
+    return read_text(text)
 
 
 def check_document(
@@ -204,7 +226,3 @@ def _too_large(path: Path) -> Diagnostic:
         return error("AF602", "The notebook is over 5 MB.", hint="Clear its outputs.")
     hint = "Keep data in a file or a store, and read it in a node."
     return error("AF100", "The file is over 5 MB.", hint=hint)
-
-
-def _unreadable(file: str, problem: Diagnostic) -> CheckedFile:
-    return CheckedFile(file, None, None, {}, (problem.at(file, None),))

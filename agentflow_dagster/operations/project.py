@@ -20,7 +20,8 @@ VARIABLES_FILE = ".env"
 SERVE_VARIABLE = "AGENTFLOW_SERVE"
 """A version hash: the code location then serves this version alone (`agentflow run FILE`)."""
 
-_AGENT_FILES = (".agent.yaml", ".agent.yml", ".workflow.yaml", ".workflow.yml")
+_FORMS = ("yaml", "yml", "json", "py")
+_AGENT_FILES = tuple(f".{kind}.{form}" for kind in ("agent", "workflow") for form in _FORMS)
 _CLOSED = ("artifacts", "dagster", "dagster-artifacts", "dagster-direct", "logs")
 
 
@@ -85,8 +86,8 @@ class Project:
         return self.home
 
     def working_files(self) -> Iterator[Path]:
-        """The agent files under `notebooks/`, sorted: `*.agent.yaml`, `*.workflow.yaml`, and
-        notebooks with nodes."""
+        """The agent files under `notebooks/`, sorted: `*.agent.yaml` and `*.workflow.yaml`
+        (or `.json`, or `.py` of the builder), and notebooks with nodes."""
         folder = self.root / "notebooks"
         for path in sorted(folder.rglob("*")):
             if ".ipynb_checkpoints" in path.parts or not path.is_file():

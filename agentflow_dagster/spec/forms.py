@@ -29,6 +29,7 @@ class AgentSource:
         diagnostics: What is wrong with it, by pointers into what the author wrote.
         written: The document as its author wrote it, not lowered.
         lowering: How a workflow became the document; its `origin` leads back.
+        text: What stands in the file; "" where it was not kept, or cannot be read.
     """
 
     document: JsonObject | None
@@ -36,6 +37,7 @@ class AgentSource:
     diagnostics: tuple[Diagnostic, ...] = ()
     written: JsonObject | None = None
     lowering: Lowered = field(default_factory=lambda: Lowered(None))
+    text: str = ""
 
 
 def read_text(text: str) -> AgentSource:

@@ -47,4 +47,10 @@ ENTRIES = (
         example="`image: agents/qa:v9`",
         advice="Correct it, or set `metadata.tag` in that agent's file.",
     ),
+    Entry(
+        code="AF808",
+        means="A Python file that is not the builder's calls and literals alone; none is run.",
+        example="`open('x').read()`, two documents in one file",
+        advice="Write values out; make one `Agent` or `Workflow`.",
+    ),
 )
