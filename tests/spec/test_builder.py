@@ -101,7 +101,7 @@ def test_mistakes_are_told_when_they_are_made() -> None:
         Workflow("w", [Agent("a")])
     with pytest.raises(UsageError, match="by its image"):
         Agent("a", image="agents/a").build()
-    with pytest.raises(DocumentError, match="AF112"):
+    with pytest.raises(DocumentError, match="AF119"):
         Agent("a").node("x", "ai.chat", timeout="5 s").build()
 
 
