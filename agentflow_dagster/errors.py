@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agentflow_dagster.spec.checks import CheckResult
     from agentflow_dagster.spec.diagnostics import Diagnostic
 
 
@@ -94,6 +95,14 @@ class CodeError(RunError):
     ) -> None:
         super().__init__(message, retryable=retryable, traceback=traceback)
         self.stdout = stdout
+
+
+class ChecksFailed(RunError):
+    """The data is not as the node's checks want it. `checks` has how each came out."""
+
+    def __init__(self, message: str, *, checks: tuple[CheckResult, ...], hint: str = "") -> None:
+        super().__init__(message, hint=hint, retryable=False)
+        self.checks = checks
 
 
 class ValueNotStorable(RunError):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
-from agentflow_dagster.errors import AgentFlowError, CodeError, RunError
+from agentflow_dagster.errors import AgentFlowError, ChecksFailed, CodeError, RunError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from agentflow_dagster.engine.redaction import Redactor
+    from agentflow_dagster.spec.checks import CheckResult
+    from agentflow_dagster.spec.values import JsonObject, Value
 
 
 def run_error(failure: Exception, node: str, redactor: Redactor) -> RunError:
@@ -46,6 +51,20 @@ def _without_secrets(failure: RunError, redactor: Redactor) -> RunError:
     failure.traceback = redactor.text(failure.traceback)
     if isinstance(failure, CodeError):
         failure.stdout = redactor.text(failure.stdout)
+    if isinstance(failure, ChecksFailed):
+        failure.checks = redacted_checks(failure.checks, redactor)
     failure.__cause__ = failure.__context__ = None
     failure.__notes__ = [redactor.text(note) for note in getattr(failure, "__notes__", ())]
     return failure
+
+
+def redacted_checks(checks: Iterable[CheckResult], redactor: Redactor) -> tuple[CheckResult, ...]:
+    """Results of checks without secrets: their samples are of the data that was judged."""
+    return tuple(
+        replace(
+            check,
+            description=redactor.text(check.description),
+            facts=cast("JsonObject", redactor.value(cast("Value", dict(check.facts)))),
+        )
+        for check in checks
+    )

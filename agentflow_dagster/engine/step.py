@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
-from agentflow_dagster.engine.failures import run_error
+from agentflow_dagster.engine.failures import redacted_checks, run_error
 from agentflow_dagster.engine.redaction import MIN_LENGTH, Redactor
 from agentflow_dagster.engine.scope import node_values
 from agentflow_dagster.errors import RunError, StepTimeout
@@ -130,7 +130,8 @@ def _fit_to_keep(result: NodeResult, step: PlanStep, redactor: Redactor) -> Node
         ValueNotStorable: the kind gave something that is no Value.
     """
     output = redactor.value(conform(pack(result.output), step.output_schema))
-    return replace(result, output=output, log=redactor.text(result.log))
+    checks = redacted_checks(result.checks, redactor)
+    return replace(result, output=output, log=redactor.text(result.log), checks=checks)
 
 
 async def _attempt(

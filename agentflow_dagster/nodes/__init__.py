@@ -21,6 +21,7 @@ from agentflow_dagster.nodes.tool_http import Http
 from agentflow_dagster.nodes.transform_extract import Extract as Find
 from agentflow_dagster.nodes.transform_format import Format
 from agentflow_dagster.nodes.transform_table import Table
+from agentflow_dagster.nodes.transform_validate import Validate
 from agentflow_dagster.ports.kind import Kind
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def builtin_kinds() -> dict[str, Kind[KindConfig]]:
     kinds = (
         *(Chat(), Classify(), Complete(), Extract(), Summarize()),
         *(If(), Merge(), Switch()),
-        *(Find(), Format(), Table()),
+        *(Find(), Format(), Table(), Validate()),
         *(Python(), Http()),
     )
     return {kind.name: cast("Kind[KindConfig]", kind) for kind in kinds}

@@ -27,7 +27,7 @@ from dagster import (
 )
 from dagster._core.definitions.dependency import NodeInvocation
 
-from agentflow_dagster.orchestration import names, references, wiring
+from agentflow_dagster.orchestration import checks, names, references, wiring
 from agentflow_dagster.orchestration.assets import asset_output, asset_steps, op_outputs
 from agentflow_dagster.orchestration.input_config import STEP_CONFIG, input_mapping
 from agentflow_dagster.orchestration.op import op_body, start_body
@@ -72,6 +72,11 @@ def compile_agent(
             names.allowed(step.name): AssetKey([name, step.name]) for step in asset_steps(plan)
         },
         specs=[_spec(plan, step, kinds[step.node.kind], version) for step in asset_steps(plan)],
+        check_specs_by_output_name={
+            output: spec
+            for step in asset_steps(plan)
+            for output, spec in checks.specs(plan, step, kinds[step.node.kind])
+        },
         can_subset=True,
     )
     label = f"v{version.number}" if version.number else f"working file {version.hash[:12]}"
@@ -111,6 +116,15 @@ def _graph(
                 mapped_node_output_name=asset_output(step),
             )
             for step in asset_steps(plan)
+        ]
+        + [
+            OutputMapping(
+                graph_output_name=output,
+                mapped_node_name=names.allowed(step.name),
+                mapped_node_output_name=output,
+            )
+            for step in asset_steps(plan)
+            for output, _ in checks.specs(plan, step, kinds[step.node.kind])
         ],
     )
 
@@ -123,7 +137,13 @@ def _op(
         name=f"{names.dagster_name(plan.agent.name)}__{step.name}",
         description=step.node.description or kind.summary,
         ins=wiring.input_definitions(inputs),
-        outs={name: Out(Nothing, is_required=False) for name in op_outputs(plan, step)},
+        outs={
+            name: Out(Nothing, is_required=False)
+            for name in (
+                *op_outputs(plan, step),
+                *(output for output, _ in checks.specs(plan, step, kind)),
+            )
+        },
         config_schema=STEP_CONFIG,
         required_resource_keys=set(names.RUN_RESOURCES),
         retry_policy=_retry_policy(step.retry),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from dagster import ExpectationResult, Failure, MetadataValue, Output
 
 from agentflow_dagster.engine.step import Attempt, Services, StepResult, run_attempt
-from agentflow_dagster.errors import CodeError, RunError
+from agentflow_dagster.errors import ChecksFailed, CodeError, RunError
+from agentflow_dagster.orchestration import checks
 from agentflow_dagster.orchestration.assets import LEFT
 from agentflow_dagster.orchestration.names import HANDLED_ERROR_TAG, allowed
 from agentflow_dagster.orchestration.source_run import ground
@@ -72,12 +73,17 @@ def op_body(
             environment=context.resources.secrets.environment(),
             data=context.resources.code.data(),
         )
+        kind = kinds[step.node.kind]
         try:
             done = asyncio.run(run_attempt(plan, step, attempt, services))
         except RunError as failure:
+            if isinstance(failure, ChecksFailed):
+                yield from checks.results(context, plan, step, kind, failure.checks)
             yield from _failed(context, step, _Kept(steps, here.key, step.name), failure)
             return
+        came_out = done.result.checks if done.result else ()
         yield from _finished(context, step, _Kept(steps, here.key, step.name), done)
+        yield from checks.results(context, plan, step, kind, came_out)
 
     return _unannotated(compute)
 

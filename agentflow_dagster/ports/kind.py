@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.model import Model, Usage
+    from agentflow_dagster.spec.checks import CheckResult
     from agentflow_dagster.spec.document import LLM
     from agentflow_dagster.spec.values import Value
 
@@ -63,12 +64,14 @@ class NodeResult:
         port: The port that it leaves by.
         usage: One entry per model call.
         log: What a person may want to read: printed text of code.
+        checks: How the checks came out that the kind's `checks` declares.
     """
 
     output: Value = None
     port: str = "result"
     usage: tuple[Usage, ...] = field(default=())
     log: str = ""
+    checks: tuple[CheckResult, ...] = ()
 
 
 class Kind(KindSignature[ConfigT], Generic[ConfigT]):

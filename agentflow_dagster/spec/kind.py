@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentflow_dagster.spec.checks import CheckSpec
     from agentflow_dagster.spec.values import JsonSchema, JsonValue
 
 RawConfig: TypeAlias = "Mapping[str, JsonValue]"
@@ -102,6 +103,10 @@ class KindSignature(ABC, Generic[ConfigT]):
 
     def reads(self, config: RawConfig) -> tuple[str, ...]:
         """Nodes that the config names outside expressions; `join` governs these edges."""
+        return ()
+
+    def checks(self, config: RawConfig) -> tuple[CheckSpec, ...]:
+        """What the node checks of its data; each is a check of its asset in Dagster."""
         return ()
 
     def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:
