@@ -28,6 +28,7 @@ _COMMANDS: Mapping[str, str] = {
     "diff": "Compare two agents by what they mean.",
     "down": "Stop what `agentflow up` started.",
     "init": "Make a new project that runs.",
+    "kinds": "List the node kinds, or show one.",
     "list": "List the agents of this project.",
     "run": "Run an agent and wait for its result.",
     "runs": "List the newest runs.",

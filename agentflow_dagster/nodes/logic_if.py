@@ -35,8 +35,14 @@ spec:
   inputs: {type: object, required: [amount], properties: {amount: {type: number}}}
   nodes:
     large: {kind: logic.if, with: {condition: "{{input.amount >= 500.0}}"}}
-    ask: {kind: ai.chat, after: [large.then], with: {prompt: "Ask who consents."}}
-    pay: {kind: ai.chat, after: [large.else], with: {prompt: "Say that it is paid."}}
+    ask:
+      kind: ai.chat
+      after: [large.then]
+      with: {prompt: "Ask for a manager's consent to {{input.amount}}."}
+    pay:
+      kind: ai.chat
+      after: [large.else]
+      with: {prompt: "Say that {{input.amount}} is paid out."}
     done: {kind: logic.merge, join: any, with: {from: [ask, pay]}}
   outputs: {text: "{{done.output.text}}"}
 """

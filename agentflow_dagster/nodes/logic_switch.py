@@ -51,7 +51,7 @@ pay:
   kind: ai.chat
   after: [route.small, route.usual]
   join: any
-  with: {prompt: Say that it is paid.}
+  with: {prompt: "Say that {{input.amount}} is paid out."}
 """
     config = SwitchConfig
     asset = False

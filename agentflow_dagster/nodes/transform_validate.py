@@ -120,7 +120,9 @@ spec:
       with:
         values: {problems: "{{has(contract.output) ? contract.output.problems : []}}"}
         template: "{% for p in problems %}{{ p.check }}: {{ p.message }}; {% endfor %}"
-  outputs: {total: "{{has(total.output) ? total.output.rows : []}}"}
+  outputs:
+    total: "{{has(total.output) ? total.output.rows : []}}"
+    refused: "{{has(refuse.output) ? refuse.output.text : ''}}"
 """
     config = ValidateConfig
     fixed = frozenset({"schema", "expectations", "onInvalid"})
