@@ -10,11 +10,16 @@ from agentflow_dagster.cli.output import shown
 from agentflow_dagster.operations.excerpts import excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from agentflow_dagster.spec.diagnostics import Diagnostic
 
 _COLOURS = {"error": "red", "warning": "yellow"}
+
+
+def by_place(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """In the order of the file; what is said of the file as a whole comes first."""
+    return sorted(found, key=lambda d: (d.cell or 0, d.line or 0, d.column or 0))
 
 
 def told(found: Diagnostic, source: str) -> str:

@@ -61,6 +61,7 @@ def check_nodes(
         taken: Names that mean something else around the graph, and what.
         depth: How many bodies it stands in.
     """
+    around = {**taken, **dict.fromkeys(graph.nodes, "a node outside this body")}
     for name, node in graph.nodes.items():
         path = graph.node_path(name)
         yield from _check_name(name, path, taken)
@@ -73,7 +74,6 @@ def check_nodes(
         problems = list(_check_config(node, kind, path))
         yield from problems
         if not problems:
-            around = {**taken, **dict.fromkeys(graph.nodes, "a node outside this body")}
             yield from _check_bodies(graph, name, kinds, around, depth)
 
 
@@ -170,6 +170,8 @@ def _check_bodies(
                 f"The body of {name!r} would call something {own!r} that is called so already."
             )
             yield error("AF316", message, pointer=place, hint="Choose another name under `as`.")
+    if not bodies:
+        return
     inside = {**around, **dict.fromkeys(names, f"a name in the body of {name!r}")}
     for body in bodies.values():
         yield from check_nodes(body, kinds, inside, depth=depth + 1)

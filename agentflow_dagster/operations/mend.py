@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import TYPE_CHECKING
 
+from agentflow_dagster.errors import UsageError
 from agentflow_dagster.operations.check import check_file, check_text
 from agentflow_dagster.spec.yaml_fix import carried_out
 
@@ -24,18 +26,16 @@ class Mended:
     """What was done to a file.
 
     Args:
+        text: What it says now.
         diff: The change, as `diff -u` tells it; "" where there is none.
-        fixed: How many problems were mended.
     """
 
+    text: str
     diff: str
-    fixed: int
 
 
 def mend_file(path: Path, kinds: Catalogue, *, write: bool) -> Mended:
-    """Carries out the fixes of a file's diagnostics; comments, order and spacing stay.
-
-    A notebook is left as it is: its cells are its author's.
+    """Carries out the fixes of a file's diagnostics; a notebook is left as it is.
 
     Args:
         path: YAML or JSON.
@@ -43,27 +43,32 @@ def mend_file(path: Path, kinds: Catalogue, *, write: bool) -> Mended:
         write: Whether the file is changed, or the change only told.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or it cannot be written.
     """
-    checked = check_file(path, kinds)
+    before = check_file(path, kinds).text
     if path.suffix == ".ipynb":
-        return Mended("", 0)
-    before, fixed = checked.text, 0
+        return Mended(before, "")
+    mended = mend_text(before, kinds, file=str(path))
+    if write and mended.diff:
+        mark = codecs.BOM_UTF8 if path.read_bytes().startswith(codecs.BOM_UTF8) else b""
+        try:
+            path.write_bytes(mark + mended.text.encode())
+        except OSError as problem:
+            message = f"{str(path)!r} cannot be written: {problem.strerror}."
+            raise UsageError(message) from None
+    return mended
+
+
+def mend_text(text: str, kinds: Catalogue, *, file: str) -> Mended:
+    """Carries out the fixes of a text of YAML or JSON; comments, order and spacing stay."""
+    checked = check_text(text, kinds, file=file)
     for _ in range(_ROUNDS):
         better = _round(checked, kinds)
         if better is None:
             break
-        fixed += sum(d.fix is not None for d in checked.diagnostics)
         checked = better
-    if checked.text == before:
-        return Mended("", 0)
-    if write:
-        mark = b"\xef\xbb\xbf" if path.read_bytes().startswith(b"\xef\xbb\xbf") else b""
-        path.write_bytes(mark + checked.text.encode())
-    lines = unified_diff(
-        before.splitlines(), checked.text.splitlines(), str(path), str(path), lineterm=""
-    )
-    return Mended("".join(f"{line}\n" for line in lines), fixed)
+    lines = unified_diff(text.splitlines(), checked.text.splitlines(), file, file, lineterm="")
+    return Mended(checked.text, "".join(f"{line}\n" for line in lines))
 
 
 def _round(checked: CheckedFile, kinds: Catalogue) -> CheckedFile | None:

@@ -6,10 +6,12 @@ expression is made a string.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from agentflow_dagster.spec.diagnostics import Diagnostic, error
 
+_STOP = re.compile(r"""["'{}]""")
 _QUOTES = ('"""', "'''", '"', "'")
 
 
@@ -77,6 +79,10 @@ def _end_of_expression(text: str, at: int) -> int | None:
     """Where the closing `}}` stands, past strings and nested braces."""
     depth = 0
     while at < len(text):
+        stop = _STOP.search(text, at)
+        if stop is None:
+            return None
+        at = stop.start()
         if quote := next((q for q in _QUOTES if text.startswith(q, at)), None):
             at = _end_of_string(text, at, quote)
         elif text[at] == "{":

@@ -114,3 +114,31 @@ def test_no_file_is_a_wrong_call(nowhere: Command) -> None:
     done = nowhere.run("check")
     assert (done.returncode, done.stdout) == (2, "")
     assert "Missing argument 'FILES...'" in done.stderr
+
+
+@usual
+def test_the_line_is_shown_with_its_place_marked(nowhere: Command) -> None:
+    done = nowhere.run("check", "bad.agent.yaml")
+    assert " 8 |       kind: code.pyton\n   |       ^^^^\n" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@usual
+def test_fix_mends_and_diff_only_shows(nowhere: Command, files: Path) -> None:
+    path = files / "slip.agent.yaml"
+    path.write_text(SOUND.replace("      llm:", "      timeout: 30\n      llm:"))
+    shown = nowhere.run("check", "--diff", path)
+    assert (shown.returncode, "+      timeout: 30s\n" in shown.stdout) == (1, True)
+    assert "timeout: 30\n" in path.read_text()
+    assert "`--fix` mends 1 of them." in shown.stderr
+    done = nowhere.run("check", "--fix", path)
+    assert (done.returncode, "+      timeout: 30s\n" in done.stdout) == (0, True)
+    assert path.read_text() == SOUND.replace("      llm:", "      timeout: 30s\n      llm:")
+
+
+def test_a_code_is_explained(nowhere: Command) -> None:
+    done = nowhere.run("check", "--explain", "af207")
+    assert done.returncode == 0
+    assert done.stdout.startswith("AF207 (error): What is read may not be there")
+    unknown = nowhere.run("check", "--explain", "AF2O7")
+    assert (unknown.returncode, "Did you mean 'AF207'?" in unknown.stderr) == (2, True)

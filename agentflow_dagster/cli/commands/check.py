@@ -27,7 +27,7 @@ def command(
     """
     from agentflow_dagster.cli.context import known_kinds
     from agentflow_dagster.cli.output import print_json
-    from agentflow_dagster.cli.problems import summary, told
+    from agentflow_dagster.cli.problems import by_place, summary, told
     from agentflow_dagster.operations.check import check_file
     from agentflow_dagster.spec.diagnostics import has_errors
 
@@ -44,12 +44,12 @@ def command(
             if not as_json:
                 _show_diff(mended.diff)
     checked = [check_file(file, kinds) for file in files]
-    found = [d for file in checked for d in file.diagnostics]
+    found = [d for file in checked for d in by_place(file.diagnostics)]
     if as_json:
         print_json({"diagnostics": [d.to_json() for d in found]})
         return 1 if has_errors(found) else 0
     for file in checked:
-        for one in file.diagnostics:
+        for one in by_place(file.diagnostics):
             click.echo(told(one, file.text))
     click.echo(summary(len(files), found), err=True)
     return 1 if has_errors(found) else 0
