@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject
 
 ORDERS = [{"who": "a", "price": 1.5}, {"who": "b", "price": 2.0}, {"who": "a", "price": 3.0}]
+TICKETS = {"t": "tickets.jsonl"}
 TOTALS = "SELECT who, sum(price) AS total FROM orders GROUP BY who ORDER BY who"
 
 
@@ -134,3 +135,12 @@ def test_what_it_puts_out_is_known() -> None:
     assert plan(minimal(nodes)).step("t").output_schema["properties"]["count"]["type"] == "integer"
     assert codes(minimal(nodes, outputs={"x": "{{t.output.table}}"})) == ["AF203"]
     assert codes(minimal(nodes, outputs={"x": "{{t.output.rows[0]}}"})) == []
+
+
+async def test_the_projects_data_folder_is_there_to_be_read() -> None:
+    from resources.code import CodeResource
+
+    given = await asked(
+        "SELECT count(*) AS n FROM t", CodeResource().data(), files=TICKETS, as_="rows"
+    )
+    assert given["rows"][0]["n"] > 10
