@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from agentflow_dagster.errors import UsageError
 from agentflow_dagster.operations.check import read_file
+from agentflow_dagster.operations.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from agentflow_dagster.operations.project import Project
     from agentflow_dagster.ports.stores import VersionStore
     from agentflow_dagster.spec.values import JsonObject, JsonValue
 
@@ -47,6 +48,16 @@ def known_agents(
             if tag := document_tag(one.version.document):
                 tags.add(tag)
     return known
+
+
+def agents_around(files: Sequence[Path]) -> Mapping[str, set[str]] | None:
+    """The agents that files may run, by the files of the project around the current folder and by
+    one another; None outside a project, where nobody knows. The database is left alone."""
+    try:
+        project = Project.find()
+    except UsageError:
+        return None
+    return known_agents(project, more=[path for path in files if path.is_file()])
 
 
 def named_files(paths: Sequence[Path]) -> list[NamedFile]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agentflow_dagster.spec.diagnostics import Diagnostic, Position, has_errors
 from agentflow_dagster.spec.lowering import Lowered, is_workflow, lowered
+from agentflow_dagster.spec.migrations import migrated
 from agentflow_dagster.spec.yaml_reader import YamlSource, read_yaml
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def read_text(text: str) -> AgentSource:
 def as_agent(source: YamlSource) -> AgentSource:
     """The agent that a text's document is, or that its workflow stands for."""
     written, found = source.document, source.diagnostics
-    if written is None or has_errors(found) or not is_workflow(written):
+    if written is None or has_errors(found):
+        return AgentSource(written, source.positions, found, written)
+    written = migrated(written)
+    if not is_workflow(written):
         return AgentSource(written, source.positions, found, written)
     lowering = lowered(written)
     told = (*found, *lowering.diagnostics)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, nearest, pointer
 from agentflow_dagster.spec.document import API_VERSION, PATTERN_HINTS, Agent
 from agentflow_dagster.spec.fixes import Fix, Rename, meant, put
+from agentflow_dagster.spec.migrations import migrated
 from agentflow_dagster.spec.schemas import schema_at_path
 from agentflow_dagster.spec.units import NotAnAmount
 
@@ -31,7 +32,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 def parse_agent(document: Mapping[str, JsonValue]) -> Agent | tuple[Diagnostic, ...]:
     """Checks fields and types; references and meaning are `graph.check`'s."""
-    return parse_json(document) or validated(Agent, document)
+    return parse_json(document) or validated(Agent, migrated(dict(document)))
 
 
 def parse_json(document: Mapping[str, JsonValue]) -> tuple[Diagnostic, ...]:

@@ -13,6 +13,7 @@ from tests.cli.conftest import BAD, GOOD
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.cli.conftest import Project
     from tests.support.command import Command
 
 SOUND = GOOD.replace("outputs: {total", 'outputs: {said: "{{answer.output.text}}", total')
@@ -142,3 +143,14 @@ def test_a_code_is_explained(nowhere: Command) -> None:
     assert done.stdout.startswith("AF207 (error): What is read may not be there")
     unknown = nowhere.run("check", "--explain", "AF2O7")
     assert (unknown.returncode, "Did you mean 'AF207'?" in unknown.stderr) == (2, True)
+
+
+def test_an_unknown_image_is_told_with_the_nearest(shared: Project) -> None:
+    text = (
+        "apiVersion: agentflow.io/v1\nkind: Workflow\nmetadata: {name: w}\n"
+        "spec: {agents: [{name: one, image: agents/add-up}]}\n"
+    )
+    done = shared.call("check", shared.write("w.workflow.yaml", text))
+    assert done.returncode == 1
+    assert "AF806" in done.stdout
+    assert "Did you mean 'agents/adds-up'?" in done.stdout

@@ -28,6 +28,7 @@ def command(
     from agentflow_dagster.cli.context import known_kinds
     from agentflow_dagster.cli.output import print_json
     from agentflow_dagster.cli.problems import by_place, summary, told
+    from agentflow_dagster.operations.agents import agents_around
     from agentflow_dagster.operations.check import check_file
     from agentflow_dagster.spec.diagnostics import has_errors
 
@@ -43,7 +44,8 @@ def command(
             mended = mend_file(file, kinds, write=not diff)
             if not as_json:
                 _show_diff(mended.diff)
-    checked = [check_file(file, kinds) for file in files]
+    agents = agents_around(files)
+    checked = [check_file(file, kinds, agents=agents) for file in files]
     found = [d for file in checked for d in by_place(file.diagnostics)]
     if as_json:
         print_json({"diagnostics": [d.to_json() for d in found]})
