@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentflow_dagster import __version__
 from agentflow_dagster.errors import UsageError
+from agentflow_dagster.operations.schema import document_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,20 +21,32 @@ _IGNORED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 _GITIGNORE = ".agentflow/\n.env\n__pycache__/\n.ipynb_checkpoints/\n.tmp_dagster_home*/\n"
 
 
+_SCHEMA = "schema/agentflow-v1.json"
+
+
 def scaffold(directory: Path) -> list[str]:
     """Makes the project; the files that it wrote, relative to the folder.
+
+    Every agent names the schema in its first line, so that editors complete its fields.
 
     Raises:
         UsageError: the folder holds something already.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise UsageError(f"{directory} exists and is not empty.", hint="Name a new folder.")
+    from agentflow_dagster.nodes import all_kinds
+
     source = template_root()
     directory.mkdir(parents=True, exist_ok=True)
     for name in _FILES:
         shutil.copyfile(source / name, directory / name)
     for name in _FOLDERS:
         shutil.copytree(source / name, directory / name, ignore=_IGNORED)
+    (directory / _SCHEMA).parent.mkdir()
+    (directory / _SCHEMA).write_text(json.dumps(document_schema(all_kinds()), indent=2) + "\n")
+    for agent in (directory / "notebooks").glob("*.agent.yaml"):
+        text = agent.read_text(encoding="utf-8")
+        agent.write_text(f"# yaml-language-server: $schema=../{_SCHEMA}\n{text}", encoding="utf-8")
     (directory / ".gitignore").write_text(_GITIGNORE)
     (directory / "pyproject.toml").write_text(_pyproject(directory.resolve().name))
     return sorted(_listed(directory))

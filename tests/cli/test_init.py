@@ -37,6 +37,15 @@ def test_a_new_project_passes_its_own_checks(made: Command) -> None:
     assert 'name = "my-agents"' in (made.folder / "pyproject.toml").read_text()
 
 
+def test_editors_find_the_schema(made: Command) -> None:
+    for path in (made.folder / "notebooks").glob("*.agent.yaml"):
+        first = path.read_text().splitlines()[0]
+        said, _, schema = first.partition("$schema=")
+        assert said == "# yaml-language-server: "
+        named = json.loads((path.parent / schema).read_text())
+        assert named == json.loads(made.run("schema").stdout)
+
+
 @pytest.mark.parametrize(
     ("program", "arguments", "said"),
     [
