@@ -22,12 +22,14 @@ def agent_outputs(
     input_: JsonObject,
     outputs: Mapping[str, StepOutput],
     environment: Mapping[str, str],
+    *,
+    partition: JsonObject | None = None,
 ) -> dict[str, Value]:
     """The run's outputs; one that reads what is not there (the run failed before it) is None."""
     scope = node_values(agent, outputs)
     scope |= {
         "input": cast("Value", input_),
-        "run": {"id": run_id, "agent": agent.name},
+        "run": cast("Value", {**(partition or {}), "id": run_id, "agent": agent.name}),
         "env": {n: environment[n] for n in agent.spec.env if n in environment},
     }
     filled: dict[str, Value] = {}

@@ -61,12 +61,14 @@ class Attempt:
         number: 1 for the first attempt.
         input: The run's input, complete.
         outputs: Outputs of finished steps, by node.
+        partition: What `run` shows of the run's partition; empty where it is of none.
     """
 
     run_id: str
     number: int
     input: JsonObject
     outputs: Mapping[str, StepOutput]
+    partition: JsonObject = field(default_factory=lambda: {})  # noqa: PIE807 - dict has no type
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ def _scope(
     return {
         **node_values(plan.agent, attempt.outputs),
         "input": cast("Value", attempt.input),
-        "run": {"id": attempt.run_id, "agent": plan.agent.name},
+        "run": cast("Value", {**attempt.partition, "id": attempt.run_id, "agent": plan.agent.name}),
         "env": {n: services.environment[n] for n in declared if n in services.environment},
         "secret": dict(secrets),
     }

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import DocumentError
-from agentflow_dagster.graph import clear_secrets, demands, inputs, limits, triggers
+from agentflow_dagster.graph import (
+    clear_secrets,
+    demands,
+    inputs,
+    limits,
+    partitions,
+    triggers,
+)
 from agentflow_dagster.graph.expression_types import base_scope
 from agentflow_dagster.graph.graph_check import SCOPE_NAMES, check_graph, check_nodes
 from agentflow_dagster.graph.lint import lint
@@ -58,6 +65,7 @@ def check_agent(
     found += [*of_inputs, *of_nodes]
     if not of_inputs:
         found += triggers.check_triggers(agent, sources)
+        found += partitions.check_partitions(agent)
     if of_inputs or of_nodes:
         return Verdict(tuple(found), None)
     checked, problems = check_graph(graph, kinds, base_scope(agent))

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from agentflow_dagster.graph import edges, templates
+from agentflow_dagster.graph.partitions import run_schema
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, pointer
 from agentflow_dagster.spec.schemas import schema_at_path, schema_of
 from agentflow_dagster.spec.template import has_expression
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonSchema
 
 _TEXT: JsonSchema = {"type": "string"}
-_RUN: JsonSchema = {"type": "object", "properties": {"id": _TEXT, "agent": _TEXT}}
 _ERROR: JsonSchema = {"type": "object", "properties": {"message": _TEXT, "type": _TEXT}}
 
 
@@ -88,7 +88,7 @@ def base_scope(agent: Agent) -> dict[str, JsonSchema]:
     """The schemas of what every node of an agent may read beside other nodes."""
     return {
         "input": {"type": "object", **cast("JsonSchema", agent.spec.inputs)},
-        "run": _RUN,
+        "run": run_schema(agent),
         "env": {"type": "object", "properties": dict.fromkeys(agent.spec.env, _TEXT)},
         "secret": {"type": "object", "properties": dict.fromkeys(agent.spec.secrets, _TEXT)},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
-from agentflow_dagster.graph import inputs, polled_triggers, templates
+from agentflow_dagster.graph import inputs, partitions, polled_triggers, templates
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, nearest, pointer
 from agentflow_dagster.spec.schemas import properties
 
@@ -65,7 +65,13 @@ def check_triggers(agent: Agent, sources: SourceCatalogue | None) -> Iterator[Di
             paths.setdefault(key, name)
         if trigger.polled is not None:
             yield from polled_triggers.check(agent, trigger.polled, path, sources)
-        yield from _check_input(agent, trigger, path, event_schema(trigger, sources))
+        text: JsonSchema = {"type": "string"}
+        scope: dict[str, JsonSchema] = {
+            "event": event_schema(trigger, sources),
+            "env": {"type": "object", "properties": dict.fromkeys(agent.spec.env, text)},
+        }
+        yield from partitions.check_partition(agent, trigger, path, scope)
+        yield from _check_input(agent, trigger, path, scope)
 
 
 def _check_schedule(schedule: Schedule, path: tuple[str, ...]) -> Iterator[Diagnostic]:
@@ -95,15 +101,10 @@ def _check_schedule(schedule: Schedule, path: tuple[str, ...]) -> Iterator[Diagn
 
 
 def _check_input(
-    agent: Agent, trigger: Trigger, path: tuple[str, ...], event: JsonSchema
+    agent: Agent, trigger: Trigger, path: tuple[str, ...], scope: dict[str, JsonSchema]
 ) -> Iterator[Diagnostic]:
     schema = cast("JsonSchema", agent.spec.inputs)
     known = properties(schema)
-    text: JsonSchema = {"type": "string"}
-    scope: dict[str, JsonSchema] = {
-        "event": event,
-        "env": {"type": "object", "properties": dict.fromkeys(agent.spec.env, text)},
-    }
     if isinstance(trigger.input, str):
         # What it gives is known when it fires, and is judged then.
         for whole in templates.find(trigger.input, (*path, "input")):

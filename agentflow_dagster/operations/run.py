@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.graph.plan import Plan
     from agentflow_dagster.operations.project import Project
+    from agentflow_dagster.orchestration.partitions import Asked
     from agentflow_dagster.orchestration.record import RunRecord
     from agentflow_dagster.ports.stores import Version, VersionStore
     from agentflow_dagster.spec.kind import Catalogue
@@ -50,6 +51,7 @@ def run_agent(
     *,
     progress: Callable[[str], None],
     tags: Mapping[str, str] | None = None,
+    partition: str | None = None,
 ) -> RunRecord:
     """Runs one agent and waits for its end. Interrupted, it asks Dagster to stop the run.
 
@@ -60,28 +62,51 @@ def run_agent(
         input_: The run's input.
         progress: Told what is being waited for.
         tags: More tags for the run.
+        partition: The key of the partition that the run is of; of two dimensions `a=KEY,b=KEY`.
 
     Raises:
-        UsageError: no such agent or file, or the input does not meet its schema.
+        UsageError: no such agent, file or partition, or the input does not meet its schema.
         DocumentError: the file has errors.
     """
     with project_stores(project) as stores:
         chosen = find_runnable(project, stores.versions, kinds, target)
     complete_input(cast("JsonSchema", chosen.plan.agent.spec.inputs), input_)
+    asked = _asked(chosen.plan, partition)
     with _platform(project, chosen, progress) as platform:
         from agentflow_dagster.orchestration.names import TRIGGER_TAG
 
         progress(f"Running {chosen.plan.agent.name}")
         asked_at = time.time()
-        run_id = platform.client.launch(
-            chosen.plan.agent.name, input_, {TRIGGER_TAG: "manual", **(tags or {})}
-        )
+        more = {TRIGGER_TAG: "manual", **(tags or {}), **(asked.tags if asked else {})}
+        for name, key in asked.grows if asked else ():
+            platform.client.add_partition(name, key)
+        run_id = platform.client.launch(chosen.plan.agent.name, input_, more)
         try:
             return wait_for(platform, chosen.plan, run_id, asked_at=asked_at)
         except KeyboardInterrupt:
             progress(f"Stopping run {run_id}")
             _stop(platform, run_id)
             raise
+
+
+def _asked(plan: Plan, partition: str | None) -> Asked | None:
+    """The partition that a run is of.
+
+    Raises:
+        UsageError: the agent has none of that key, or one is needed and none was said.
+    """
+    cut = plan.agent.spec.partitions
+    if cut is None:
+        if partition is not None:
+            raise UsageError(f"{plan.agent.name!r} has no partitions.")
+        return None
+    if partition is None:
+        raise UsageError(
+            f"{plan.agent.name!r} is partitioned.", hint="Say which one: --partition KEY."
+        )
+    from agentflow_dagster.orchestration.partitions import asked
+
+    return asked(cut, partition)
 
 
 def wait_for(platform: Platform, plan: Plan, run_id: str, *, asked_at: float) -> RunRecord:

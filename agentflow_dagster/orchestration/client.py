@@ -105,6 +105,16 @@ mutation Terminate($id: String!) {
   terminateRun(runId: $id) { __typename ... on Error { message } }
 }"""
 
+_ADD_PARTITION = """
+mutation AddPartition($selector: RepositorySelector!, $name: String!, $key: String!) {
+  addDynamicPartition(
+    repositorySelector: $selector, partitionsDefName: $name, partitionKey: $key
+  ) {
+    __typename
+    ... on Error { message }
+  }
+}"""
+
 FINISHED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 
 
@@ -178,6 +188,22 @@ class DagsterClient:
             )
             raise RunError(f"Dagster did not start {agent!r}: {said or result['__typename']}.")
         return str(result["run"]["runId"])
+
+    def add_partition(self, name: str, key: str) -> None:
+        """Adds a key to a dynamic set of partitions, unless it is there.
+
+        Raises:
+            RunError: Dagster refused it.
+        """
+        selector = {"repositoryName": REPOSITORY, "repositoryLocationName": names.LOCATION}
+        variables = {"selector": selector, "name": name, "key": key}
+        result = self._ask(_ADD_PARTITION, variables)["addDynamicPartition"]
+        if result["__typename"] not in {
+            "AddDynamicPartitionSuccess",
+            "DuplicateDynamicPartitionError",
+        }:
+            said = result.get("message") or result["__typename"]
+            raise RunError(f"Dagster did not add the partition {key!r} to {name!r}: {said}.")
 
     def reload(self) -> None:
         """Has the code location built again, so that it serves what is live now.

@@ -27,7 +27,7 @@ from dagster import (
 )
 from dagster._core.definitions.dependency import NodeInvocation
 
-from agentflow_dagster.orchestration import checks, names, references, wiring
+from agentflow_dagster.orchestration import checks, names, partitions, references, wiring
 from agentflow_dagster.orchestration.assets import asset_output, asset_steps, op_outputs
 from agentflow_dagster.orchestration.input_config import STEP_CONFIG, input_mapping
 from agentflow_dagster.orchestration.op import op_body, start_body
@@ -36,6 +36,7 @@ from agentflow_dagster.spec.units import seconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from dagster import PartitionsDefinition
     from dagster._core.definitions.unresolved_asset_job_definition import (
         UnresolvedAssetJobDefinition,
     )
@@ -173,6 +174,11 @@ def _retry_policy(retry: Retry | None) -> RetryPolicy | None:
     )
 
 
+def _partitions(plan: Plan) -> PartitionsDefinition[str] | None:
+    found = plan.agent.spec.partitions
+    return partitions.definition(found) if found is not None else None
+
+
 def _spec(plan: Plan, step: PlanStep, kind: Kind[KindConfig], version: Version) -> AssetSpec:
     name = names.dagster_name(plan.agent.name)
     return AssetSpec(
@@ -180,6 +186,7 @@ def _spec(plan: Plan, step: PlanStep, kind: Kind[KindConfig], version: Version) 
         deps=[AssetDep(AssetKey([name, parent])) for parent in step.asset_parents],
         code_version=step.code_version,
         group_name=name,
+        partitions_def=_partitions(plan),
         kinds={step.node.kind.partition(".")[0], "agentflow"},
         owners=names.owners(plan),
         tags=names.asset_tags(plan, step),

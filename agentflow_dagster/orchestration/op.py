@@ -63,7 +63,11 @@ def op_body(
             context.log.info(f"{step.name!r} is skipped: the way to it was not taken.")
             return
         attempt = Attempt(
-            context.run_id, context.retry_number + 1, here.input, here.footing.outputs
+            context.run_id,
+            context.retry_number + 1,
+            here.input,
+            here.footing.outputs,
+            here.partition,
         )
         services = Services(
             kinds=kinds,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from agentflow_dagster.engine.outputs import agent_outputs
 from agentflow_dagster.orchestration.client import FINISHED
 from agentflow_dagster.orchestration.names import step_key
+from agentflow_dagster.orchestration.partitions import PARTITION
 from agentflow_dagster.orchestration.source_run import INPUT
 from agentflow_dagster.spec.values import split
 
@@ -124,7 +125,10 @@ def read_record(
     since = asked_at if asked_at is not None else told["creationTime"]
     starts = [s["startTime"] for s in told.get("stepStats", ()) if s["startTime"]]
     given = cast("JsonObject", stored[INPUT].value) if INPUT in stored else {}
-    outputs: dict[str, Any] = agent_outputs(plan.agent, run_id, given, stored, environment)
+    partition = cast("JsonObject", stored[PARTITION].value) if PARTITION in stored else {}
+    outputs: dict[str, Any] = agent_outputs(
+        plan.agent, run_id, given, stored, environment, partition=partition
+    )
     return RunRecord(
         run_id=run_id,
         agent=plan.agent.name,

@@ -1,9 +1,9 @@
 """A run's input, and the run that a partial run takes its input and upstream values from.
 
 "Materialize selected" runs some of an agent's nodes. Mixing the latest values of several runs would
-mix tickets, so everything that is not run comes from one run: the one named in config or by tag, or
-else the newest successful run of the agent in which the selected nodes have what they wait for. A
-run that was re-executed from a failure goes on from the one that failed.
+mix tickets, so everything that is not run comes from one run of the same partition: the one named
+in config or by tag, or else the newest successful run of the agent in which the selected nodes have
+what they wait for. A run that was re-executed from a failure goes on from the one that failed.
 
 What was found is stored beside the run's values, so that every step, and every run that builds on
 this one, sees the same.
@@ -22,6 +22,7 @@ from agentflow_dagster.graph.inputs import complete_input
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.assets import asset_steps
 from agentflow_dagster.orchestration.footing import Footing, Scope, footing, is_closed
+from agentflow_dagster.orchestration.partitions import PARTITION, PARTITION_TAG, shown
 from agentflow_dagster.ports.stores import StepOutput
 
 if TYPE_CHECKING:
@@ -53,12 +54,14 @@ class Ground:
         input: The run's input, complete.
         footing: What it does itself, and the values that it sees.
         partial: Whether other runs' values stand in for some of its nodes.
+        partition: What `run` shows of its partition.
     """
 
     key: str
     input: JsonObject
     footing: Footing
     partial: bool
+    partition: JsonObject
 
 
 def ground(
@@ -86,6 +89,7 @@ def ground(
         input=cast("JsonObject", own[INPUT].value),
         footing=footing(plan, _scope(context, plan), own, built_on),
         partial=bool(built_on),
+        partition=cast("JsonObject", own[PARTITION].value) if PARTITION in own else {},
     )
 
 
@@ -113,6 +117,7 @@ def _begin(
     """Finds the run to build on and the input, and stores both."""
     run = context.instance.get_run_by_id(context.run_id) or context.run
     scope = _scope(context, plan)
+    partition = shown(plan.agent.spec.partitions, run)
     tags: dict[str, str] = {}
     if _is_alone(run, plan.agent.name) and names.AGENT_TAG not in run.tags:
         tags |= run_tags
@@ -130,6 +135,8 @@ def _begin(
             tags |= {tag: found.run_id, names.PARTIAL_TAG: "true"}
     if tags:
         context.instance.add_run_tags(context.run_id, tags)
+    if partition:
+        steps.put(key, PARTITION, StepOutput("result", cast("Any", partition)))
     steps.put(key, INPUT, StepOutput("result", cast("Any", input_)))
 
 
@@ -172,6 +179,13 @@ def _named(context: OpExecutionContext, plan: Plan, steps: StepStore, run_id: st
     run = context.instance.get_run_by_id(run_id)
     if run is None:
         raise Failure(f"There is no run {run_id!r}.", allow_retries=False)
+    own, other = (r.tags.get(PARTITION_TAG) for r in (context.run, run))
+    if plan.agent.spec.partitions is not None and own != other:
+        raise Failure(
+            f"Run {run_id} is of partition {other!r}, and this one of {own!r}.",
+            metadata={"hint": f"Name a run of the same partition, or {NEWEST!r}."},
+            allow_retries=False,
+        )
     key = store_key(run, plan)
     input_ = steps.get(key, INPUT)
     if input_ is None:
@@ -182,8 +196,11 @@ def _named(context: OpExecutionContext, plan: Plan, steps: StepStore, run_id: st
 
 
 def _newest(context: OpExecutionContext, plan: Plan, steps: StepStore, scope: Scope) -> _Found:
+    tags = {names.AGENT_TAG: plan.agent.name}
+    if plan.agent.spec.partitions is not None:
+        tags[PARTITION_TAG] = context.run.tags.get(PARTITION_TAG, "")
     runs = context.instance.get_runs(
-        RunsFilter(tags={names.AGENT_TAG: plan.agent.name}, statuses=[DagsterRunStatus.SUCCESS]),
+        RunsFilter(tags=tags, statuses=[DagsterRunStatus.SUCCESS]),
         limit=_CANDIDATES,
     )
     second_best: _Found | None = None

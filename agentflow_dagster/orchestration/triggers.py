@@ -20,15 +20,15 @@ from dagster import (
     SkipReason,
 )
 
-from agentflow_dagster.graph.events import event_input
-from agentflow_dagster.orchestration import names
+from agentflow_dagster.graph.events import event_input, event_partition
+from agentflow_dagster.orchestration import names, partitions
 from agentflow_dagster.orchestration.input_config import run_config
 from agentflow_dagster.orchestration.polling import Asking, Poller
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from dagster import ScheduleEvaluationContext
+    from dagster import DagsterInstance, ScheduleEvaluationContext
 
     from agentflow_dagster.orchestration.compile import CompiledAgent
     from agentflow_dagster.ports.stores import Inbox, InboxEvent
@@ -78,15 +78,32 @@ def sensor(compiled: CompiledAgent, *, running: bool) -> SensorDefinition | None
 def _tick(compiled: CompiledAgent, name: str) -> Any:
     agent = compiled.plan.agent
 
-    def tick(context: ScheduleEvaluationContext) -> RunRequest:
-        at = context.scheduled_execution_time.isoformat()
+    def tick(context: ScheduleEvaluationContext) -> Iterator[RunRequest | SkipReason]:
+        at = context.scheduled_execution_time
+        event: JsonObject = {"scheduled_at": at.isoformat()}
         environment = cast("Any", context.resources).secrets.environment()
-        given = event_input(agent, name, {"scheduled_at": at}, environment)
-        return RunRequest(
-            run_key=at,
-            run_config=run_config(names.dagster_name(agent.name), given),
-            tags={names.TRIGGER_TAG: name},
+        config = run_config(
+            names.dagster_name(agent.name), event_input(agent, name, event, environment)
         )
+        tags = {names.TRIGGER_TAG: name}
+        if agent.spec.partitions is None:
+            yield RunRequest(run_key=at.isoformat(), run_config=config, tags=tags)
+            return
+        said = event_partition(agent, name, event, environment)
+        if said is None:
+            keys = partitions.at_tick(agent.spec.partitions, at)
+        else:
+            chosen = partitions.asked(agent.spec.partitions, said)
+            partitions.add_keys(context.instance, chosen.grows)
+            keys = [chosen.key]
+        if not keys:
+            yield SkipReason("No partition is over yet.")
+        yield from [
+            RunRequest(
+                run_key=f"{at.isoformat()} {key}", run_config=config, tags=tags, partition_key=key
+            )
+            for key in keys
+        ]
 
     return tick
 
@@ -120,7 +137,7 @@ def _sense(compiled: CompiledAgent) -> Any:
             if event.id in started:
                 continue
             try:
-                requests.append(_request(compiled, event, environment))
+                requests.append(_request(compiled, event, environment, context.instance))
             except Exception as problem:  # noqa: BLE001 - it must not hold up the events behind it
                 context.log.error(f"Event {event.id} cannot become an input: {problem}")
                 inbox.reject(event.id, str(problem))
@@ -148,11 +165,21 @@ def _runs_of(
 
 
 def _request(
-    compiled: CompiledAgent, event: InboxEvent, environment: Mapping[str, str]
+    compiled: CompiledAgent,
+    event: InboxEvent,
+    environment: Mapping[str, str],
+    instance: DagsterInstance,
 ) -> RunRequest:
     agent = compiled.plan.agent
     given: JsonObject = event_input(agent, event.trigger, event.event, environment)
+    key: str | None = None
+    if agent.spec.partitions is not None:
+        said = event_partition(agent, event.trigger, event.event, environment)
+        chosen = partitions.asked(agent.spec.partitions, said or "")
+        partitions.add_keys(instance, chosen.grows)
+        key = chosen.key
     return RunRequest(
+        partition_key=key,
         run_key=event.run_key,
         run_config=run_config(names.dagster_name(agent.name), given),
         tags={names.TRIGGER_TAG: event.trigger},

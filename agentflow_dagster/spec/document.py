@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints
 
-from agentflow_dagster.spec import element, triggers
+from agentflow_dagster.spec import element, partitions, triggers
 from agentflow_dagster.spec.demands import Limits, LLMRouting, Resources
 from agentflow_dagster.spec.element import Element, NodeName, Template, Text
+from agentflow_dagster.spec.partitions import Partitions
 from agentflow_dagster.spec.triggers import Trigger
 from agentflow_dagster.spec.units import Duration
 
@@ -26,6 +27,7 @@ _KIND_NAME = r"^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$"
 PATTERN_HINTS = {
     **element.PATTERN_HINTS,
     **triggers.PATTERN_HINTS,
+    **partitions.PATTERN_HINTS,
     _AGENT_NAME: "Use lower-case letters, digits and hyphens, beginning with a letter.",
     _AGENT_TAG: "Use letters, digits, `.`, `-` and `_`, as in v1.2.",
     _PORT_REF: "Write `node`, or `node.port`.",
@@ -175,6 +177,9 @@ class Spec(Element):
         default=(), description="What `{{env.NAME}}` may name."
     )
     triggers: dict[NodeName, Trigger] = Field(default_factory=dict[str, Trigger])
+    partitions: Partitions | None = Field(
+        default=None, description="How the agent's runs are cut; each run is of one partition."
+    )
     nodes: dict[NodeName, Node] = Field(min_length=1)
     outputs: dict[NodeName, JsonValue] = Field(default_factory=dict[str, JsonValue])
     config: Config = Config()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
-from agentflow_dagster.spec.element import ColumnName, Element, Template
+from agentflow_dagster.spec.element import ColumnName, Element, NodeName, Template
 from agentflow_dagster.spec.units import Duration
 
 _WEBHOOK_PATH = r"^(/[A-Za-z0-9._~-]+)+$"
@@ -110,6 +110,11 @@ class Trigger(Element):
     input: dict[str, JsonValue] | WholeInput = Field(
         default_factory=dict[str, JsonValue],
         description="The run's input; `{{event.body.…}}` reads the event.",
+    )
+    partition: Template | dict[NodeName, Template] | None = Field(
+        default=None,
+        description="The partition that the run is of; a key of each dimension where there are "
+        "two.",
     )
 
     @model_validator(mode="after")
