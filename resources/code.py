@@ -16,11 +16,9 @@ class CodeResource(ConfigurableResource[Any]):
 
     Args:
         output_megabytes: Most that one node may put out.
-        data_folder: Whose files `transform.table` reads, within the project.
     """
 
     output_megabytes: int = 64
-    data_folder: str = "notebooks/data"
 
     def adapter(self) -> CodeRunner:
         """The code port."""
@@ -29,7 +27,7 @@ class CodeResource(ConfigurableResource[Any]):
         return ChildProcess(output_bytes=self.output_megabytes * 1024**2)
 
     def data(self) -> Path:
-        """The data folder."""
+        """The folder whose files `transform.table` reads."""
         from agentflow_dagster.operations import Project
 
-        return Project.find(Path(__file__).parent).root / self.data_folder
+        return Project.find(Path(__file__).parent).data

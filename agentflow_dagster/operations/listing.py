@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import VersionStore
     from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.partitions import Partitions
     from agentflow_dagster.spec.values import JsonObject
 
 State = Literal["live", "changed since", "not deployed", "has errors"]
@@ -100,3 +101,20 @@ def describe_triggers(agent: Agent) -> tuple[str, ...]:
         else:
             told.append(f"manual ({name})")
     return tuple(told)
+
+
+def describe_partitions(partitions: Partitions) -> str:
+    """How an agent is cut, in a few words."""
+    told: list[str] = []
+    for name, one in partitions.dimensions.items():
+        if one.time is not None:
+            cut, time = one.time
+            words = (
+                f"{cut} from {time.start}{f' to {time.end}' if time.end else ''} {time.timezone}"
+            )
+        elif one.static is not None:
+            words = f"{len(one.static)} keys"
+        else:
+            words = f"keys of {one.dynamic!r}"
+        told.append(f"{name}: {words}" if name else words)
+    return "; ".join(told)

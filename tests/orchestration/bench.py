@@ -215,7 +215,7 @@ class Bench:
     def resources(self) -> dict[str, Any]:
         return {
             "model": Adapter(self.model),
-            "code": Code(ChildProcess()),
+            "code": Code(ChildProcess(), self.data),
             "secrets": self.secrets,
             "sources": Adapter(self.sources),
             "stores": OpenStores(self.stores),

@@ -24,7 +24,7 @@ def command(words: tuple[str, ...], as_json: bool) -> None:
     """
     from agentflow_dagster.cli.context import after_noun, current_project, known_kinds
     from agentflow_dagster.cli.output import print_json, print_table, shown
-    from agentflow_dagster.operations.listing import describe_triggers
+    from agentflow_dagster.operations.listing import describe_partitions, describe_triggers
     from agentflow_dagster.operations.run import find_runnable
     from agentflow_dagster.operations.stores import project_stores
 
@@ -62,6 +62,8 @@ def command(words: tuple[str, ...], as_json: bool) -> None:
     click.secho(name, bold=True, nl=False)
     click.echo(f"  {label}, {version.hash[:12]}")
     click.echo(shown(plan.agent.metadata.description))
+    if plan.agent.spec.partitions is not None:
+        click.echo(f"  partitioned: {describe_partitions(plan.agent.spec.partitions)}")
     for trigger in describe_triggers(plan.agent):
         click.echo(f"  starts on {trigger}")
     needs = [*plan.agent.spec.env, *plan.agent.spec.secrets]

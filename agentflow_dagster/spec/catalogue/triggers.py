@@ -92,4 +92,53 @@ ENTRIES = (
         example="`http.json` without `url`",
         advice="Do what the message says.",
     ),
+    Entry(
+        code="AF420",
+        means="A date of partitions that there is not, no midnight, or an end before the start.",
+        example="`start: 2026-02-30`, `daily: {start: 2026-01-01T06:00}`",
+        advice="Name a day that there is; hours only where the partitions are hours.",
+    ),
+    Entry(
+        code="AF421",
+        means="A key of partitions stands twice, or holds `...`.",
+        example="`static: [east, west, east]`",
+        advice="Keep one; write it otherwise.",
+    ),
+    Entry(
+        code="AF422",
+        means="`multi` has other than two dimensions, or more than one of time.",
+        example="`multi: {shop: …, day: …, month: …}`",
+        advice="Use two, one of them time at most.",
+    ),
+    Entry(
+        code="AF423",
+        means="More partitions than Dagster is made for: 100,000.",
+        example="`hourly` over twenty years",
+        advice="Begin later, end earlier, or cut coarser.",
+    ),
+    Entry(
+        code="AF424",
+        means="Partitions without an end that are more than 100,000 by now.",
+        example="`hourly: {start: 2000-01-01}`",
+        advice="Begin later, or cut coarser: Dagster's pages become slow.",
+        severity="warning",
+    ),
+    Entry(
+        code="AF425",
+        means="A partitioned agent requires an input that has no default: a backfill gives none.",
+        example="`partitions: …` and `required: [body]`",
+        advice="Give it a default, or read `run.partition` in its place.",
+    ),
+    Entry(
+        code="AF426",
+        means="A partitioned agent's trigger says no partition, or not one as the agent is cut.",
+        example="a webhook without `partition`",
+        advice='Add `partition: "{{event.body.day}}"`; with two dimensions a key of each.',
+    ),
+    Entry(
+        code="AF427",
+        means="A trigger says a partition, and the agent has none.",
+        example="`partition: x` without `spec.partitions`",
+        advice="Take it out, or add `spec.partitions`.",
+    ),
 )
