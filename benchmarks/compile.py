@@ -86,7 +86,7 @@ def measure(agents: int) -> Figures:
     from agentflow_dagster.graph.check import plan_of
     from agentflow_dagster.nodes import builtin_kinds
     from agentflow_dagster.orchestration.compile import compile_agent
-    from agentflow_dagster.orchestration.location import Definitions
+    from agentflow_dagster.orchestration.location import Definitions, peers_of
     from agentflow_dagster.orchestration.triggers import schedules, sensor
 
     imported = time.perf_counter()
@@ -95,7 +95,8 @@ def measure(agents: int) -> Figures:
     times = [time.perf_counter()]
     plans = [plan_of(v.document, kinds) for v in versions]
     times.append(time.perf_counter())
-    compiled = [compile_agent(p, v, kinds) for p, v in zip(plans, versions, strict=True)]
+    peers = peers_of(versions, kinds)
+    compiled = [compile_agent(p, v, kinds, peers) for p, v in zip(plans, versions, strict=True)]
     times.append(time.perf_counter())
     definitions = Definitions(
         assets=[agent.assets for agent in compiled],

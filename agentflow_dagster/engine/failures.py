@@ -31,6 +31,11 @@ def run_error(failure: Exception, node: str, redactor: Redactor) -> RunError:
     return RunError(redactor.text(message), traceback=redactor.text(where))
 
 
+def told(failure: RunError) -> dict[str, Value]:
+    """What a node sees of the failure that it takes on."""
+    return {"message": str(failure), "type": type(failure).__name__}
+
+
 def _unfit_config(failure: ValidationError, node: str, redactor: Redactor) -> RunError:
     """Without the values: pydantic shortens them, and a shortened secret is not recognized."""
     told = [

@@ -26,7 +26,7 @@ def agent_outputs(
     partition: JsonObject | None = None,
 ) -> dict[str, Value]:
     """The run's outputs; one that reads what is not there (the run failed before it) is None."""
-    scope = node_values(agent, outputs)
+    scope = node_values(agent.spec.nodes, outputs)
     scope |= {
         "input": cast("Value", input_),
         "run": cast("Value", {**(partition or {}), "id": run_id, "agent": agent.name}),

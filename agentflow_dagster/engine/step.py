@@ -18,6 +18,9 @@ from agentflow_dagster.engine.scope import node_values
 from agentflow_dagster.errors import RunError, StepTimeout
 from agentflow_dagster.graph import templates
 from agentflow_dagster.graph.inputs import conform
+from agentflow_dagster.graph.plan import effective_llm
+from agentflow_dagster.ports.agents import NoAgents
+from agentflow_dagster.ports.journal import MemoryJournal
 from agentflow_dagster.ports.kind import NodeContext, NodeResult
 from agentflow_dagster.spec.units import quantity_bytes
 from agentflow_dagster.spec.values import pack
@@ -27,12 +30,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agentflow_dagster.graph.plan import Plan, PlanStep
+    from agentflow_dagster.ports.agents import Agents
     from agentflow_dagster.ports.code import CodeRunner
+    from agentflow_dagster.ports.journal import Journal
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.model import Model
     from agentflow_dagster.ports.secrets import Secrets
     from agentflow_dagster.ports.stores import StepOutput
-    from agentflow_dagster.spec.document import Node
+    from agentflow_dagster.spec.document import LLM, Node
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import JsonObject, Value
 
@@ -48,8 +53,26 @@ class Services:
     model: Model
     code: CodeRunner
     secrets: Secrets
+    agents: Agents = field(default_factory=NoAgents)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     data: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where a graph stands.
+
+    Args:
+        path: What goes before its nodes' names: "" for an agent's own, `each[3].` in a loop.
+        nodes: The names of its nodes.
+        values: What expressions know from around it.
+        journal: Where the steps of bodies are kept.
+    """
+
+    path: str
+    nodes: tuple[str, ...]
+    values: Mapping[str, Value]
+    journal: Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +83,34 @@ class Attempt:
         run_id: The run.
         number: 1 for the first attempt.
         input: The run's input, complete.
-        outputs: Outputs of finished steps, by node.
+        outputs: Outputs of finished steps of the same graph, by node.
+        surroundings: Where the graph stands.
         partition: What `run` shows of the run's partition; empty where it is of none.
+        llm: Model settings that go before the agent's defaults.
     """
 
     run_id: str
     number: int
     input: JsonObject
     outputs: Mapping[str, StepOutput]
+    surroundings: Surroundings
     partition: JsonObject = field(default_factory=lambda: {})  # noqa: PIE807 - dict has no type
+    llm: LLM | None = None
+
+    @classmethod
+    def first(
+        cls, plan: Plan, input_: JsonObject, *, run_id: str = "run", journal: Journal | None = None
+    ) -> Attempt:
+        """The first attempt of a step of a plan, before any other has run.
+
+        Args:
+            plan: The agent.
+            input_: The run's input, complete.
+            run_id: The run.
+            journal: Where steps are kept; None keeps them in memory.
+        """
+        nodes = tuple(plan.agent.spec.nodes)
+        return cls(run_id, 1, input_, {}, Surroundings("", nodes, {}, journal or MemoryJournal()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +185,8 @@ async def _attempt(
     services: Services,
     secrets: Mapping[str, str],
 ) -> NodeResult | None:
+    from agentflow_dagster.engine.bodies import StepBodies  # It runs steps in turn.
+
     scope = _scope(plan, attempt, services, secrets)
     node = step.node
     kind = services.kinds[node.kind]
@@ -156,8 +200,9 @@ async def _attempt(
         run_id=attempt.run_id,
         agent=plan.agent.name,
         node=step.name,
+        path=attempt.surroundings.path + step.name,
         attempt=attempt.number,
-        llm=step.llm,
+        llm=effective_llm(plan.agent, node, kind, before=attempt.llm) if attempt.llm else step.llm,
         setup=setup.setup if setup else "",
         timeout=step.timeout,
         upstream={
@@ -169,6 +214,8 @@ async def _attempt(
         code=services.code,
         memory_bytes=_memory_bytes(node),
         data=services.data,
+        agents=services.agents,
+        bodies=StepBodies(plan, step, attempt, services, scope=scope),
     )
     limit = asyncio.timeout(step.timeout + _GRACE)
     try:
@@ -193,7 +240,8 @@ def _scope(
 ) -> dict[str, Value]:
     declared = plan.agent.spec.env
     return {
-        **node_values(plan.agent, attempt.outputs),
+        **attempt.surroundings.values,
+        **node_values(attempt.surroundings.nodes, attempt.outputs),
         "input": cast("Value", attempt.input),
         "run": cast("Value", {**attempt.partition, "id": attempt.run_id, "agent": plan.agent.name}),
         "env": {n: services.environment[n] for n in declared if n in services.environment},

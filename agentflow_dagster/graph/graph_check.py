@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SCOPE_NAMES = frozenset({"input", "event", "env", "secret", "run", "item", "index", "state"})
 """Names that expressions know apart from nodes."""
 
+_OF_LOOPS = frozenset({"item", "index", "state"})
+
 MAX_DEPTH = 5
 """How deep bodies may stand inside each other."""
 
@@ -165,7 +167,9 @@ def _check_bodies(
         return
     names = kind.body_names(graph.nodes[name].with_, {})
     for own in names:
-        if own in around or own in RESERVED or own in SCOPE_NAMES - {"item", "index", "state"}:
+        if own in _OF_LOOPS:
+            continue  # The innermost loop's is meant.
+        if own in around or own in RESERVED or own in SCOPE_NAMES:
             message = (
                 f"The body of {name!r} would call something {own!r} that is called so already."
             )

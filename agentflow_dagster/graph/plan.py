@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.graph.graph_check import CheckedGraph
     from agentflow_dagster.graph.topology import Edge
-    from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.kind import Catalogue, KindConfig, KindSignature
     from agentflow_dagster.spec.values import JsonObject, JsonSchema, JsonValue
 
 
@@ -112,7 +112,7 @@ def _steps(checked: CheckedGraph, kinds: Catalogue) -> tuple[PlanStep, ...]:
             asset_parents=parents[name],
             output_schema=checked.types[name],
             code_version=versions[name],
-            llm=effective_llm(agent, node),
+            llm=effective_llm(agent, node, kinds[node.kind]),
             retry=node.retry if name in checked.bodies else effective_retry(agent, node),
             timeout=effective_timeout(agent, node),
             bodies={
@@ -149,8 +149,9 @@ def _meaning(checked: CheckedGraph, name: str, kinds: Catalogue) -> JsonObject:
     told: JsonObject = node.model_dump(mode="json", include={"kind", "when", "join"})
     told["with"] = ordered(dict(node.with_))
     uses = kinds[node.kind].uses
-    if "llm" in uses:
-        told["llm"] = effective_llm(agent, node).model_dump(mode="json", by_alias=True)
+    if uses & {"llm", "own_llm"}:
+        settings = effective_llm(agent, node, kinds[node.kind])
+        told["llm"] = settings.model_dump(mode="json", by_alias=True)
     if "code" in uses and agent.spec.defaults.code is not None:
         told["setup"] = agent.spec.defaults.code.setup
     if name in checked.bodies:
@@ -161,11 +162,20 @@ def _meaning(checked: CheckedGraph, name: str, kinds: Catalogue) -> JsonObject:
     return told
 
 
-def effective_llm(agent: Agent, node: Node) -> LLM:
-    """The node's model settings, each missing one taken from the agent's defaults."""
-    base = agent.spec.defaults.llm or LLM()
-    own = node.llm.model_dump(exclude_none=True) if node.llm else {}
-    return base.model_copy(update=own)
+def effective_llm(
+    agent: Agent, node: Node, kind: KindSignature[KindConfig], *, before: LLM | None = None
+) -> LLM:
+    """The node's model settings, each missing one taken from the agent's defaults.
+
+    Args:
+        agent, node, kind: The node.
+        before: Settings that go before the agent's defaults, from whoever started the run.
+    """
+    layers = [agent.spec.defaults.llm, before] if "own_llm" not in kind.uses else []
+    settings: dict[str, object] = {}
+    for layer in (*layers, node.llm):
+        settings |= layer.model_dump(exclude_none=True) if layer else {}
+    return LLM.model_validate(settings, by_alias=False, by_name=True)
 
 
 def effective_retry(agent: Agent, node: Node) -> Retry | None:

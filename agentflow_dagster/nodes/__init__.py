@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
+from agentflow_dagster.nodes.agent_run import RunAgent
 from agentflow_dagster.nodes.ai_chat import Chat
 from agentflow_dagster.nodes.ai_classify import Classify
 from agentflow_dagster.nodes.ai_complete import Complete
@@ -15,7 +16,9 @@ from agentflow_dagster.nodes.ai_extract import Extract
 from agentflow_dagster.nodes.ai_summarize import Summarize
 from agentflow_dagster.nodes.code_python import Python
 from agentflow_dagster.nodes.logic_if import If
+from agentflow_dagster.nodes.logic_loop import Loop
 from agentflow_dagster.nodes.logic_merge import Merge
+from agentflow_dagster.nodes.logic_parallel import Parallel
 from agentflow_dagster.nodes.logic_switch import Switch
 from agentflow_dagster.nodes.tool_http import Http
 from agentflow_dagster.nodes.transform_extract import Extract as Find
@@ -34,9 +37,9 @@ def builtin_kinds() -> dict[str, Kind[KindConfig]]:
     """The kinds that ship with AgentFlow, by name."""
     kinds = (
         *(Chat(), Classify(), Complete(), Extract(), Summarize()),
-        *(If(), Merge(), Switch()),
+        *(If(), Loop(), Merge(), Parallel(), Switch()),
         *(Find(), Format(), Table(), Validate()),
-        *(Python(), Http()),
+        *(Python(), Http(), RunAgent()),
     )
     return {kind.name: cast("Kind[KindConfig]", kind) for kind in kinds}
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
 
     from agentflow_dagster.graph.plan import Plan, PlanStep
+    from agentflow_dagster.orchestration.child_runs import Peers
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.stores import Version
     from agentflow_dagster.spec.document import Retry
@@ -61,13 +62,20 @@ class CompiledAgent:
 
 
 def compile_agent(
-    plan: Plan, version: Version, kinds: Mapping[str, Kind[KindConfig]]
+    plan: Plan, version: Version, kinds: Mapping[str, Kind[KindConfig]], peers: Peers
 ) -> CompiledAgent:
-    """Compiles one version of an agent."""
+    """Compiles one version of an agent.
+
+    Args:
+        plan: The version, checked.
+        version: What is compiled.
+        kinds: Every node kind known here.
+        peers: The agents that it can run.
+    """
     name = names.dagster_name(plan.agent.name)
     tags = names.run_tags(plan, version.hash)
     assets = AssetsDefinition(
-        node_def=_graph(plan, kinds, tags),
+        node_def=_graph(plan, kinds, tags, peers),
         keys_by_input_name={},
         keys_by_output_name={
             names.allowed(step.name): AssetKey([name, step.name]) for step in asset_steps(plan)
@@ -92,7 +100,7 @@ def compile_agent(
 
 
 def _graph(
-    plan: Plan, kinds: Mapping[str, Kind[KindConfig]], run_tags: Mapping[str, str]
+    plan: Plan, kinds: Mapping[str, Kind[KindConfig]], run_tags: Mapping[str, str], peers: Peers
 ) -> GraphDefinition:
     ops: list[OpDefinition] = []
     wired: dict[NodeInvocation, Any] = {}
@@ -101,7 +109,7 @@ def _graph(
         wired[NodeInvocation(ops[-1].name, alias=wiring.START)] = {}
     for step in plan.steps:
         inputs = wiring.dependencies(plan, step)
-        body = op_body(plan, step, kinds, run_tags)
+        body = op_body(plan, step, kinds, run_tags, peers=peers)
         ops.append(_op(plan, step, kinds[step.node.kind], body, inputs))
         wired[NodeInvocation(ops[-1].name, alias=names.allowed(step.name))] = inputs
     return GraphDefinition(

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from agentflow_dagster.engine.reach import left_by, reaches
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -58,7 +60,7 @@ class Footing:
 
     def reaches(self, step: PlanStep) -> bool:
         """Whether the step's edges let it run, as far as its parents have run."""
-        return _reaches(step, self.outputs)
+        return reaches(step, self.outputs)
 
     def stands_in_for(self, plan: Plan) -> list[str]:
         """Nodes that its own wait for and that it does not do itself."""
@@ -72,7 +74,7 @@ class Footing:
         borrowed = [edge for edge in self._borrowed(plan) if edge.role == "required"]
         if any(edge.source not in self.outputs for edge in borrowed):
             return "nothing"
-        lacking = {edge.target for edge in borrowed if not _left_by(edge, self.outputs)}
+        lacking = {edge.target for edge in borrowed if not left_by(edge, self.outputs)}
         if not lacking:
             return "all"
         return "some" if lacking < self.does else "nothing"
@@ -120,20 +122,10 @@ def footing(
             found = own.get(name)
         else:
             found = next((layer[name] for layer in built_on if name in layer), None)
-            if found is not None and after_new and not _reaches(step, outputs):
+            if found is not None and after_new and not reaches(step, outputs):
                 found = None
         if found is not None:
             outputs[name] = found
         if name in does or after_new:
             touched.add(name)
     return Footing(frozenset(does), outputs)
-
-
-def _reaches(step: PlanStep, outputs: Mapping[str, StepOutput]) -> bool:
-    any_of = [_left_by(e, outputs) for e in step.edges if e.role == "any"]
-    required = [_left_by(e, outputs) for e in step.edges if e.role == "required"]
-    return all(required) and (any(any_of) or not any_of)
-
-
-def _left_by(edge: Edge, outputs: Mapping[str, StepOutput]) -> bool:
-    return edge.source in outputs and outputs[edge.source].port == edge.port

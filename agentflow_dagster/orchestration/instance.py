@@ -70,8 +70,8 @@ def instance_config(home: Path, *, queued: bool, max_runs: int) -> dict[str, obj
             "pools": {"granularity": "run"},
         },
         "compute_logs": {
-            "module": "dagster._core.storage.local_compute_log_manager",
-            "class": "LocalComputeLogManager",
+            "module": "agentflow_dagster.orchestration.compute_logs",
+            "class": "RunLogs",
             "config": {"base_dir": str(home / "logs" / "compute")},
         },
         "local_artifact_storage": {

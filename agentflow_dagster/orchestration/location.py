@@ -19,6 +19,7 @@ from dagster._core.definitions.definitions_load_context import (
 
 from agentflow_dagster.errors import DocumentError
 from agentflow_dagster.graph.check import plan_of
+from agentflow_dagster.orchestration.child_runs import Peers
 from agentflow_dagster.orchestration.compile import CompiledAgent, compile_agent
 from agentflow_dagster.orchestration.triggers import schedules, sensor
 from agentflow_dagster.ports.stores import GenerationId
@@ -77,9 +78,10 @@ def _definitions(
     resources: Mapping[str, object],
 ) -> Definitions:
     compiled: list[tuple[CompiledAgent, bool]] = []
+    peers = peers_of([one.version for one in served], kinds)
     for one in served:
         try:
-            compiled.append((compile_version(one.version, kinds), one.deployed))
+            compiled.append((peers.compile(one.version), one.deployed))
         except DocumentError as problem:
             # One agent that this release cannot read must not take the others down with it,
             _log.error("%s is not served: %s", one.version.agent, problem)
@@ -97,10 +99,24 @@ def _definitions(
     )
 
 
+def peers_of(versions: Sequence[Version], kinds: Mapping[str, Kind[KindConfig]]) -> Peers:
+    """The agents of a location, which can run each other; each is compiled once."""
+    compiled: dict[str, CompiledAgent] = {}
+
+    def compile_(version: Version) -> CompiledAgent:
+        if version.hash not in compiled:
+            plan = plan_of(version.document, kinds)
+            compiled[version.hash] = compile_agent(plan, version, kinds, peers)
+        return compiled[version.hash]
+
+    peers = Peers({version.agent: version for version in versions}, compile_)
+    return peers
+
+
 def compile_version(version: Version, kinds: Mapping[str, Kind[KindConfig]]) -> CompiledAgent:
-    """Checks and compiles a stored version.
+    """Checks and compiles a stored version by itself.
 
     Raises:
         DocumentError: this release cannot read it.
     """
-    return compile_agent(plan_of(version.document, kinds), version, kinds)
+    return peers_of([version], kinds).compile(version)

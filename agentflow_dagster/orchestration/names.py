@@ -15,11 +15,22 @@ TRIGGER_TAG = "agentflow/trigger"
 SOURCE_RUN_TAG = "agentflow/source_run"
 HANDLED_ERROR_TAG = "agentflow/handled_error"
 PARTIAL_TAG = "agentflow/partial"
+PARENT_RUN_TAG = "agentflow/parent_run"
+PARENT_NODE_TAG = "agentflow/parent_node"
+CALL_TAG = "agentflow/call"
+"""The idempotency key of the step that asked for a run."""
+CHAIN_TAG = "agentflow/chain"
+"""The agents above a run that another run started, the first one first."""
+LLM_TAG = "agentflow/llm"
+"""Model settings, as JSON, that go before the agent's own defaults."""
 LABEL_PREFIX = "label/"
 """Labels stand apart from our own tags, so that none can pass for one of them."""
 
 RUN_RESOURCES = frozenset({"model", "code", "secrets", "stores"})
 """Resources that every step asks for; `resources/` at the project's root has them."""
+
+INPUT = "$input"
+"""The node name under which a run's own input is stored."""
 
 LOCATION = "agentflow"
 """The code location's name in the workspace."""

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from dagster import ExpectationResult, Failure, MetadataValue, Output
 
-from agentflow_dagster.engine.step import Attempt, Services, StepResult, run_attempt
+from agentflow_dagster.engine.failures import told
+from agentflow_dagster.engine.step import (
+    Attempt,
+    Services,
+    StepResult,
+    Surroundings,
+    run_attempt,
+)
 from agentflow_dagster.errors import ChecksFailed, CodeError, RunError
 from agentflow_dagster.orchestration import checks
 from agentflow_dagster.orchestration.assets import LEFT
-from agentflow_dagster.orchestration.names import HANDLED_ERROR_TAG, allowed
+from agentflow_dagster.orchestration.cancellation import run_step
+from agentflow_dagster.orchestration.child_runs import ChildRuns
+from agentflow_dagster.orchestration.names import (
+    HANDLED_ERROR_TAG,
+    LLM_TAG,
+    PARENT_RUN_TAG,
+    allowed,
+)
 from agentflow_dagster.orchestration.source_run import ground
+from agentflow_dagster.orchestration.step_journal import StepJournal
 from agentflow_dagster.ports.stores import StepOutput
+from agentflow_dagster.spec.document import LLM
 from agentflow_dagster.spec.values import preview
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from dagster import OpExecutionContext
 
     from agentflow_dagster.graph.plan import Plan, PlanStep
+    from agentflow_dagster.orchestration.child_runs import Peers
     from agentflow_dagster.orchestration.source_run import Ground
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.stores import StepStore
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import JsonObject
+
+
+_LINKS = 50
 
 
 def _unannotated(body: Callable[..., Iterator[object]]) -> Callable[..., Iterator[object]]:
@@ -42,6 +61,8 @@ def op_body(
     step: PlanStep,
     kinds: Mapping[str, Kind[KindConfig]],
     run_tags: Mapping[str, str],
+    *,
+    peers: Peers,
 ) -> Callable[[OpExecutionContext, object], Iterator[object]]:
     """The function that Dagster calls for a step.
 
@@ -50,7 +71,9 @@ def op_body(
         step: One of its steps.
         kinds: Every node kind known here.
         run_tags: What every run of the agent is tagged with.
+        peers: The agents that it can run.
     """
+    nodes = tuple(plan.agent.spec.nodes)
 
     def compute(context: OpExecutionContext, inputs: object) -> Iterator[object]:
         del inputs  # Nothing but order comes that way.
@@ -67,19 +90,22 @@ def op_body(
             context.retry_number + 1,
             here.input,
             here.footing.outputs,
+            Surroundings("", nodes, {}, StepJournal(steps, here.key, here.own)),
             here.partition,
+            _llm(context.run.tags),
         )
         services = Services(
             kinds=kinds,
             model=context.resources.model.adapter(),
             code=context.resources.code.adapter(),
             secrets=context.resources.secrets.adapter(),
+            agents=ChildRuns(context, peers),
             environment=context.resources.secrets.environment(),
             data=context.resources.code.data(),
         )
         kind = kinds[step.node.kind]
         try:
-            done = asyncio.run(run_attempt(plan, step, attempt, services))
+            done = run_step(run_attempt(plan, step, attempt, services))
         except RunError as failure:
             if isinstance(failure, ChecksFailed):
                 yield from checks.results(context, plan, step, kind, failure.checks)
@@ -149,7 +175,21 @@ def _finished(
     if step.asset:
         numbers = {k: v for k, v in facts.items() if k not in {"kind", "attempts"}}
         metadata = {**numbers, "preview": MetadataValue.md(f"```json\n{preview(value)}\n```")}
+        metadata |= _links(context, done.result.runs)
     yield from _leave(context, done.result.port, **metadata)
+
+
+def _links(context: OpExecutionContext, started: Sequence[str]) -> dict[str, Any]:
+    """The runs above and below this one, each a link in the UI."""
+    links = {f"run_{i}": MetadataValue.dagster_run(r) for i, r in enumerate(started[:_LINKS], 1)}
+    if (parent := context.run.tags.get(PARENT_RUN_TAG)) is not None:
+        links["parent_run"] = MetadataValue.dagster_run(parent)
+    return links
+
+
+def _llm(tags: Mapping[str, str]) -> LLM | None:
+    told = tags.get(LLM_TAG)
+    return LLM.model_validate_json(told) if told else None
 
 
 def _failed(
@@ -163,9 +203,8 @@ def _failed(
         # Dagster would tell of retries used up, not of what went wrong, had it to stop them.
         raise Failure(str(failure), metadata=described, allow_retries=not last) from None
     context.log.error(f"{step.name!r} failed, and {step.node.on_error!r} takes it on: {failure}")
-    told: JsonObject = {"message": str(failure), "type": type(failure).__name__}
     facts: JsonObject = {"kind": step.node.kind, "attempts": context.retry_number + 1}
-    kept.put(StepOutput("error", cast("Any", told), facts))
+    kept.put(StepOutput("error", told(failure), facts))
     _tag_handled(context, step.name)
     yield _expectation(str(failure), described)
     yield from _leave(context, "error", error=str(failure))

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.engine.outputs import agent_outputs
 from agentflow_dagster.orchestration.client import FINISHED
-from agentflow_dagster.orchestration.names import step_key
+from agentflow_dagster.orchestration.names import INPUT, step_key
 from agentflow_dagster.orchestration.partitions import PARTITION
-from agentflow_dagster.orchestration.source_run import INPUT
 from agentflow_dagster.spec.values import split
 
 if TYPE_CHECKING:

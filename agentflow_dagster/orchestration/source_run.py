@@ -22,6 +22,7 @@ from agentflow_dagster.graph.inputs import complete_input
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.assets import asset_steps
 from agentflow_dagster.orchestration.footing import Footing, Scope, footing, is_closed
+from agentflow_dagster.orchestration.names import INPUT
 from agentflow_dagster.orchestration.partitions import PARTITION, PARTITION_TAG, shown
 from agentflow_dagster.ports.stores import StepOutput
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import StepStore
     from agentflow_dagster.spec.values import JsonObject, JsonSchema
 
-INPUT = "$input"
-"""The node name under which a run's own input is stored."""
 BUILT_ON = "$source"
 """The node name under which the store key of the run that it builds on is stored."""
 NEWEST = "newest"
@@ -52,6 +51,7 @@ class Ground:
     Args:
         key: The id under which its values are stored.
         input: The run's input, complete.
+        own: What it has stored itself, the steps in bodies too.
         footing: What it does itself, and the values that it sees.
         partial: Whether other runs' values stand in for some of its nodes.
         partition: What `run` shows of its partition.
@@ -59,6 +59,7 @@ class Ground:
 
     key: str
     input: JsonObject
+    own: Mapping[str, StepOutput]
     footing: Footing
     partial: bool
     partition: JsonObject
@@ -87,6 +88,7 @@ def ground(
     return Ground(
         key=key,
         input=cast("JsonObject", own[INPUT].value),
+        own=own,
         footing=footing(plan, _scope(context, plan), own, built_on),
         partial=bool(built_on),
         partition=cast("JsonObject", own[PARTITION].value) if PARTITION in own else {},

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from agentflow_dagster.ports.agents import Agents
+    from agentflow_dagster.ports.bodies import Bodies
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.model import Model, Usage
     from agentflow_dagster.spec.checks import CheckResult
@@ -25,6 +27,7 @@ class NodeContext:
 
     Args:
         run_id, agent, node: Whose step it is.
+        path: The node's name with the bodies that it stands in: `each[3].draft`.
         attempt: 1 for the first.
         llm: Model settings that hold for the node.
         setup: Python shared by the agent's code nodes.
@@ -34,11 +37,14 @@ class NodeContext:
         code: Runs authors' code.
         memory_bytes: Most memory that the node's `resources` allow; None leaves it to the kind.
         data: The folder whose files nodes may read; None where there is none.
+        agents: Runs other agents.
+        bodies: Runs the graphs inside the node.
     """
 
     run_id: str
     agent: str
     node: str
+    path: str
     attempt: int
     llm: LLM
     setup: str
@@ -46,13 +52,15 @@ class NodeContext:
     upstream: Mapping[str, Value]
     model: Model
     code: CodeRunner
+    agents: Agents
+    bodies: Bodies
     memory_bytes: int | None = None
     data: Path | None = None
 
     @property
     def idempotency_key(self) -> str:
         """The same for every attempt of this step, so that a receiver can tell repeats."""
-        return f"{self.run_id}-{self.node}"
+        return f"{self.run_id}-{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ class NodeResult:
         usage: One entry per model call.
         log: What a person may want to read: printed text of code.
         checks: How the checks came out that the kind's `checks` declares.
+        runs: Ids of other runs that it started.
     """
 
     output: Value = None
@@ -72,6 +81,7 @@ class NodeResult:
     usage: tuple[Usage, ...] = field(default=())
     log: str = ""
     checks: tuple[CheckResult, ...] = ()
+    runs: tuple[str, ...] = ()
 
 
 class Kind(KindSignature[ConfigT], Generic[ConfigT]):

@@ -48,7 +48,8 @@ class KindSignature(ABC, Generic[ConfigT]):
         asset: Whether the node holds data and so is a Dagster asset.
         effects: `external` where running it changes something outside.
         uses: What of the document counts for the node beside its config: `llm`, `code` (both may
-            come from the defaults), `memory` (of its resources).
+            come from the defaults), `memory` (of its resources). With `own_llm`, the node's own
+            model settings count and the agent's defaults do not.
         fixed: Fields of the config that decide ports, reads or output, so that no expression can
             stand in their place.
         programs: Fields of the config that are run as code: they are taken as they stand, so that
@@ -64,7 +65,7 @@ class KindSignature(ABC, Generic[ConfigT]):
     config: type[ConfigT]
     asset: ClassVar[bool] = True
     effects: ClassVar[Literal["none", "external"]] = "none"
-    uses: ClassVar[frozenset[Literal["llm", "code", "memory"]]] = frozenset()
+    uses: ClassVar[frozenset[Literal["llm", "own_llm", "code", "memory"]]] = frozenset()
     fixed: ClassVar[frozenset[str]] = frozenset()
     programs: ClassVar[frozenset[str]] = frozenset()
     inner: ClassVar[Mapping[str, Literal["before", "after"]]] = MappingProxyType({})

@@ -15,9 +15,10 @@ import pytest
 from pydantic import Field
 
 from agentflow_dagster.engine.secrets import EnvironmentSecrets
-from agentflow_dagster.engine.step import Attempt, Services, StepResult, run_attempt
+from agentflow_dagster.engine.step import Attempt, Services, StepResult, Surroundings, run_attempt
 from agentflow_dagster.errors import AgentFlowError, CodeError, ModelError, RunError, StepTimeout
 from agentflow_dagster.graph.check import check_agent
+from agentflow_dagster.ports.journal import MemoryJournal
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
 from agentflow_dagster.ports.model import Usage
 from agentflow_dagster.ports.stores import StepOutput
@@ -101,10 +102,10 @@ class Bench:
     async def run(self, *, number: int = 1) -> StepResult:
         plan = self.plan()
         nobody = cast("Any", None)
-        services = Services(
-            self.kinds, nobody, nobody, EnvironmentSecrets(self.secrets), self.environment
-        )
-        attempt = Attempt("run-1", number, self.input, self.outputs)
+        secrets = EnvironmentSecrets(self.secrets)
+        services = Services(self.kinds, nobody, nobody, secrets, nobody, self.environment)
+        around = Surroundings("", tuple(plan.agent.spec.nodes), {}, MemoryJournal())
+        attempt = Attempt("run-1", number, self.input, self.outputs, around)
         return await run_attempt(plan, plan.step("probe"), attempt, services)
 
     async def failure(self) -> RunError:

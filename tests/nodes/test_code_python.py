@@ -66,7 +66,7 @@ def test_outputs_may_have_schemas() -> None:
         ({"outputs": ["not-a-name"]}, "AF113", "outputs/0"),
         ({"outputs": 5}, "AF112", "outputs"),
         ({"inputs": {"not-a-name": 1}}, "AF113", "inputs/not-a-name"),
-        ({"memory": "5 GB"}, "AF112", "memory"),
+        ({"memory": "5 GB"}, "AF120", "memory"),
         ({"code": "x = '{{input.body}}'"}, "AF209", "code"),
     ],
 )

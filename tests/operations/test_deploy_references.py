@@ -8,6 +8,7 @@ import pytest
 
 from agentflow_dagster.errors import DocumentError, UsageError
 from agentflow_dagster.graph.agent_references import references
+from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.agents import known_agents
 from agentflow_dagster.operations.deploy import deploy_files, undeploy
 from agentflow_dagster.operations.listing import list_agents
@@ -15,7 +16,6 @@ from agentflow_dagster.operations.project import Project
 from agentflow_dagster.spec.canonical import content_hash
 from agentflow_dagster.spec.parse import parse_agent
 from agentflow_dagster.stores import open_stores
-from tests.support.references import kinds_with_run
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -42,7 +42,7 @@ spec:
     - {name: first-one, image: "agents/sorter:v1"}
     - {name: second-one, image: "agents/writer", dependsOn: [first-one]}
 """
-KINDS = kinds_with_run()
+KINDS = builtin_kinds()
 
 
 @pytest.fixture

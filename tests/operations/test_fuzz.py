@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.check import check_file, check_text
 from agentflow_dagster.operations.excerpts import excerpt
 from agentflow_dagster.operations.mend import mend_text
@@ -16,12 +17,11 @@ from tests.support.documents import SAMPLE
 from tests.support.mistakes import DOCUMENTS
 from tests.support.mutations import mutated
 from tests.support.properties import patiently
-from tests.support.references import kinds_with_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KINDS = kinds_with_run()
+KINDS = builtin_kinds()
 TEXTS = [SAMPLE, *(d for d in DOCUMENTS.values() if isinstance(d, str) and len(d) < 5_000)]
 ODD = [
     *(

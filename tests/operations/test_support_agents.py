@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentflow_dagster.engine.graph_run import run_graph
 from agentflow_dagster.engine.outputs import agent_outputs
-from agentflow_dagster.engine.step import Attempt, Services, run_attempt
+from agentflow_dagster.engine.step import Attempt, Services
 from agentflow_dagster.graph.inputs import complete_input
 from agentflow_dagster.models import ConfiguredModel
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.check import check_file
-from agentflow_dagster.ports.stores import StepOutput
 from agentflow_dagster.sandbox import ChildProcess
 
 if TYPE_CHECKING:
@@ -37,13 +37,9 @@ async def run(name: str, ticket: JsonObject, **upstream: Any) -> Any:
     plan = check_file(NOTEBOOKS / f"{name}.agent.yaml", KINDS).require()
     services = Services(KINDS, ConfiguredModel({}), ChildProcess(), NoSecrets())
     given = complete_input(dict(plan.agent.spec.inputs), {"input": ticket, "upstream": upstream})
-    outputs: dict[str, StepOutput] = {}
-    for step in plan.steps:
-        attempt = Attempt("run", 1, given, outputs)
-        done = (await run_attempt(plan, step, attempt, services)).result
-        assert done is not None
-        outputs[step.name] = StepOutput(done.port, done.output)
-    return agent_outputs(plan.agent, "run", given, outputs, {})
+    done = await run_graph(plan, plan.steps, Attempt.first(plan, given), services)
+    assert not done.failures
+    return agent_outputs(plan.agent, "run", given, done.outputs, {})
 
 
 @pytest.mark.parametrize("name", ["classifier", "responder", "qa"])

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.check import check_document
 from agentflow_dagster.spec.forms import read_text
-from tests.support.references import kinds_with_run
 
 if TYPE_CHECKING:
     from agentflow_dagster.spec.diagnostics import Diagnostic
@@ -25,7 +25,7 @@ def checked(text: str) -> tuple[Diagnostic, ...]:
         source.document,
         source.positions,
         source.diagnostics,
-        kinds_with_run(),
+        builtin_kinds(),
         file="w.yaml",
         agents=KNOWN,
         origin=source.lowering.origin,

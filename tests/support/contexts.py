@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from agentflow_dagster.errors import CodeError, ModelError
+from agentflow_dagster.errors import CodeError, ModelError, RunError
+from agentflow_dagster.ports.agents import NoAgents
 from agentflow_dagster.ports.code import CodeRequest, CodeResult
 from agentflow_dagster.ports.kind import NodeContext
 from agentflow_dagster.ports.model import ModelReply, ModelRequest, Usage
@@ -15,6 +16,8 @@ from agentflow_dagster.spec.document import LLM
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentflow_dagster.ports.agents import Agents
+    from agentflow_dagster.ports.bodies import Bodies, BodyRun
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.model import Model
     from agentflow_dagster.spec.values import JsonValue, Value
@@ -53,6 +56,16 @@ class SmallRunner:
         return CodeResult({name: names[name] for name in request.outputs}, "printed")
 
 
+class NoBodies:
+    """The node has no body."""
+
+    async def run(self, body: str, index: int | None, names: Mapping[str, Value]) -> BodyRun:
+        raise RunError(f"There is no body {body!r} here.")
+
+    def evaluate(self, template: JsonValue, names: Mapping[str, Value]) -> Value:
+        return cast("Value", template)
+
+
 def context(
     *,
     model: Model | None = None,
@@ -62,12 +75,15 @@ def context(
     attempt: int = 1,
     timeout: float = 5.0,
     upstream: Mapping[str, Value] | None = None,
+    agents: Agents | None = None,
+    bodies: Bodies | None = None,
 ) -> NodeContext:
     """A context of the node `probe` in the run `run-1`."""
     return NodeContext(
         run_id="run-1",
         agent="small",
         node="probe",
+        path="probe",
         attempt=attempt,
         llm=llm or LLM(),
         setup=setup,
@@ -75,4 +91,6 @@ def context(
         upstream=upstream or {},
         model=model or SmallModel(),
         code=code or SmallRunner(),
+        agents=agents or NoAgents(),
+        bodies=bodies or NoBodies(),
     )

@@ -35,6 +35,21 @@ def http(url: str, secrets: list[JsonValue] | None = None, **headers: JsonValue)
     return spec({"ask": ASK, "call": call}, secrets=secrets or [])
 
 
+def loop(inside: JsonObject, **config: JsonValue) -> JsonObject:
+    """A loop over two items."""
+    return {"kind": "logic.loop", "with": {"over": [1, 2], "body": {"nodes": inside}, **config}}
+
+
+def nested(depth: int) -> JsonObject:
+    """Loops inside each other."""
+    return loop({f"n{depth}": ASK if depth == 0 else nested(depth - 1)})
+
+
+def cut(partitions: JsonObject, **more: JsonValue) -> str:
+    """A document that is cut into partitions."""
+    return spec({"ask": ASK}, partitions=partitions, **more)
+
+
 def triggered(**trigger: JsonValue) -> str:
     """A document of one trigger; `body` is required."""
     return spec({"ask": ASK}, inputs={**BODY, "required": ["body"]}, triggers={"one": trigger})
@@ -121,6 +136,9 @@ DOCUMENTS: dict[str, str | bytes] = {
     "AF310": spec({"a": {**ASK, "after": ["b"]}, "b": {**ASK, "after": ["a"]}}),
     "AF311": spec({"route": ROUTE, "ask": ASK}),
     "AF312": spec({"route": ROUTE, "ask": NEVER_RUNS}),
+    "AF315": spec({"ask": ASK, "each": loop({"ask": ASK})}),
+    "AF316": spec({"ask": ASK, "each": loop({"inner": ASK}, **{"as": "ask"})}),
+    "AF317": spec({"each": nested(6)}),
     "AF314": spec({f"n{i}": ASK for i in range(5_001)}),
     "AF401": triggered(schedule={"cron": "0 99 * * *"}, input={"body": "x"}),
     "AF402": triggered(schedule={**DAILY, "timezone": "Europe/Berln"}, input={"body": "x"}),
@@ -138,6 +156,14 @@ DOCUMENTS: dict[str, str | bytes] = {
     "AF415": polled("SELECT * FROM t WHERE at >= :since", "postgresql://host/db"),
     "AF416": triggered(event={"source": "http.jsn"}, input={"body": "x"}),
     "AF417": triggered(event={"source": "http.json"}, input={"body": "x"}),
+    "AF420": cut({"daily": {"start": "2026-02-30"}}),
+    "AF421": cut({"static": ["east", "west", "east"]}),
+    "AF422": cut({"multi": {"shop": {"static": ["a"]}}}),
+    "AF423": cut({"hourly": {"start": "2000-01-01", "end": "2020-01-01"}}),
+    "AF424": cut({"hourly": {"start": "2000-01-01"}}),
+    "AF425": cut({"static": ["a"]}, inputs={**BODY, "required": ["body"]}),
+    "AF426": cut({"static": ["a"]}, triggers={"one": {"webhook": {"path": "/one"}}}),
+    "AF427": triggered(webhook={"path": "/one"}, input={"body": "x"}, partition="x"),
     "AF501": ask("{{secret.TOKEN}}"),
     "AF502": ask("{{env.HOST}}"),
     "AF503": http("https://x.example", authorization="Bearer sk-ant-" + "a1B2" * 8),

@@ -1,0 +1,147 @@
+"""Runs a graph of steps in this process, through ports: order, skips, retries, handled errors.
+
+Dagster runs an agent's own graph; this runs what is inside one of its steps, and whole agents where
+no Dagster is (tests in a document). Both keep to one meaning, which tests compare.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+
+from agentflow_dagster.engine.failures import told
+from agentflow_dagster.engine.reach import reaches
+from agentflow_dagster.engine.step import run_attempt
+from agentflow_dagster.errors import RunError
+from agentflow_dagster.ports.model import Usage
+from agentflow_dagster.ports.stores import StepOutput
+from agentflow_dagster.spec.units import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agentflow_dagster.engine.step import Attempt, Services
+    from agentflow_dagster.graph.plan import Plan, PlanStep
+    from agentflow_dagster.spec.document import Retry
+    from agentflow_dagster.spec.values import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class GraphRun:
+    """A graph that was run to its end.
+
+    Args:
+        outputs: What its steps left, by node; steps that were skipped are not there.
+        failures: Steps that failed for good, in the order in which they did.
+        usage: One entry per model call, or per step that an earlier attempt had finished.
+        runs: Ids of other runs that steps started.
+    """
+
+    outputs: Mapping[str, StepOutput]
+    failures: Mapping[str, RunError]
+    usage: tuple[Usage, ...]
+    runs: tuple[str, ...]
+
+
+async def run_graph(
+    plan: Plan, steps: Sequence[PlanStep], begin: Attempt, services: Services
+) -> GraphRun:
+    """Runs steps, each as soon as what it waits for has finished; a failed one keeps the others.
+
+    Args:
+        plan: The agent that they belong to.
+        steps: In an order in which each comes after all it waits for.
+        begin: What every attempt of them is given; its number and outputs do not count.
+        services: The adapters.
+    """
+    progress = _Progress(plan, services)
+    begin = replace(begin, number=1, outputs=MappingProxyType(progress.outputs))
+    async with asyncio.TaskGroup() as group:
+        tasks: dict[str, asyncio.Task[None]] = {}
+        for step in steps:
+            before = [tasks[e.source] for e in step.edges]
+            tasks[step.name] = group.create_task(progress.run(step, begin, before))
+    return GraphRun(
+        progress.outputs, progress.failures, tuple(progress.usage), tuple(progress.runs)
+    )
+
+
+def retry_delay(retry: Retry, attempt: int) -> float:
+    """Seconds between an attempt (1 for the first) and the next, as Dagster counts them."""
+    factor = {"exponential": 2**attempt - 1, "linear": attempt, "fixed": 1}[retry.backoff]
+    return seconds(retry.delay) * factor
+
+
+def usage_of(facts: JsonObject) -> list[Usage]:
+    """What a step that is not run again had taken, as far as its figures tell."""
+    if not facts.get("model"):
+        return []
+    cost = cast("float | None", facts.get("cost_usd"))
+    return [
+        Usage(
+            tokens_in=int(cast("int", facts["tokens_in"])),
+            tokens_out=int(cast("int", facts["tokens_out"])),
+            cost_usd=None if cost is None else Decimal(str(cost)),
+            latency_ms=float(cast("float", facts["latency_ms"])),
+            model=str(facts["model"]),
+            provider=str(facts["provider"]),
+        )
+    ]
+
+
+class _Progress:
+    """What the steps of one graph have come to."""
+
+    def __init__(self, plan: Plan, services: Services) -> None:
+        self._plan = plan
+        self._services = services
+        self.outputs: dict[str, StepOutput] = {}
+        self.failures: dict[str, RunError] = {}
+        self.usage: list[Usage] = []
+        self.runs: list[str] = []
+
+    async def run(
+        self, step: PlanStep, begin: Attempt, before: Sequence[asyncio.Task[None]]
+    ) -> None:
+        """Runs a step once those before it have finished, if control reaches it."""
+        if before:
+            await asyncio.wait(before)
+        if not reaches(step, self.outputs):
+            return
+        journal, path = begin.surroundings.journal, begin.surroundings.path + step.name
+        found = await journal.get(path)
+        if found is not None:
+            self.usage += usage_of(found.facts)
+        else:
+            found = await self._attempts(step, begin)
+            if found is None:
+                return
+            await journal.put(path, found)
+        self.outputs[step.name] = found
+
+    async def _attempts(self, step: PlanStep, begin: Attempt) -> StepOutput | None:
+        """Attempts a step until it has an output; None where it is skipped, or failed for good."""
+        number = 1
+        while True:
+            try:
+                attempt = replace(begin, number=number)
+                done = await run_attempt(self._plan, step, attempt, self._services)
+            except RunError as failure:
+                if failure.retryable and step.retry and number < step.retry.max_attempts:
+                    await asyncio.sleep(retry_delay(step.retry, number))
+                    number += 1
+                    continue
+                if step.handles_errors:
+                    facts: JsonObject = {"kind": step.node.kind, "attempts": number}
+                    return StepOutput("error", told(failure), facts)
+                self.failures[step.name] = failure
+                return None
+            if done.result is None:
+                return None
+            self.usage += done.result.usage
+            self.runs += done.result.runs
+            facts = {**done.figures(), "kind": step.node.kind, "attempts": number}
+            return StepOutput(done.result.port, done.result.output, facts)

@@ -1,0 +1,24 @@
+"""Whether control reaches a step, by the ports that the steps before it left by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentflow_dagster.graph.plan import PlanStep
+    from agentflow_dagster.graph.topology import Edge
+    from agentflow_dagster.ports.stores import StepOutput
+
+
+def reaches(step: PlanStep, outputs: Mapping[str, StepOutput]) -> bool:
+    """Whether a step's edges let it run, as far as its parents have run."""
+    any_of = [left_by(e, outputs) for e in step.edges if e.role == "any"]
+    required = [left_by(e, outputs) for e in step.edges if e.role == "required"]
+    return all(required) and (any(any_of) or not any_of)
+
+
+def left_by(edge: Edge, outputs: Mapping[str, StepOutput]) -> bool:
+    """Whether an edge's source has run and left by the edge's port."""
+    return edge.source in outputs and outputs[edge.source].port == edge.port

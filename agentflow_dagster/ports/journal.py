@@ -1,0 +1,33 @@
+"""What a run has finished so far, below its steps: the steps in bodies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from agentflow_dagster.ports.stores import StepOutput
+
+
+class Journal(Protocol):
+    """Keeps the outputs of one run's sub-steps by their path, such as `each[3].draft`."""
+
+    async def get(self, path: str) -> StepOutput | None:
+        """What a sub-step left in this run, in an earlier attempt maybe."""
+        ...
+
+    async def put(self, path: str, output: StepOutput) -> None:
+        """Keeps an output; it is safe once this returns."""
+        ...
+
+
+class MemoryJournal:
+    """Keeps them as long as the process runs: for tests of documents, and nowhere else."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, StepOutput] = {}
+
+    async def get(self, path: str) -> StepOutput | None:
+        return self._kept.get(path)
+
+    async def put(self, path: str, output: StepOutput) -> None:
+        self._kept[path] = output
