@@ -99,7 +99,7 @@ def measure(agents: int) -> Figures:
     compiled = [compile_agent(p, v, kinds, peers) for p, v in zip(plans, versions, strict=True)]
     times.append(time.perf_counter())
     definitions = Definitions(
-        assets=[agent.assets for agent in compiled],
+        assets=[assets for agent in compiled for assets in agent.assets],
         jobs=[agent.job for agent in compiled],
         schedules=[s for agent in compiled for s in schedules(agent, running=True)],
         sensors=[s for agent in compiled if (s := sensor(agent, running=True))],

@@ -6,13 +6,14 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from agentflow_dagster.graph import templates
 from agentflow_dagster.graph.topology import nearest_ancestors
 from agentflow_dagster.spec.canonical import canonical_json, ordered
 from agentflow_dagster.spec.document import LLM, Agent, Node, Retry
 from agentflow_dagster.spec.units import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from agentflow_dagster.graph.graph_check import CheckedGraph
     from agentflow_dagster.graph.topology import Edge
@@ -99,7 +100,8 @@ def build_plan(checked: CheckedGraph, kinds: Catalogue) -> Plan:
 def _steps(checked: CheckedGraph, kinds: Catalogue) -> tuple[PlanStep, ...]:
     graph, topology = checked.graph, checked.topology
     agent = graph.agent
-    assets = {name: kinds[node.kind].asset for name, node in graph.nodes.items()}
+    shown = _shown(checked)
+    assets = {n: kinds[node.kind].asset and n in shown for n, node in graph.nodes.items()}
     parents = nearest_ancestors(topology, assets)
     versions = code_versions(checked, kinds)
     return tuple(
@@ -122,6 +124,18 @@ def _steps(checked: CheckedGraph, kinds: Catalogue) -> tuple[PlanStep, ...]:
         )
         for name in topology.order
     )
+
+
+def _shown(checked: CheckedGraph) -> Collection[str]:
+    """The nodes that `lineage` lets be assets, as far as they hold data."""
+    graph = checked.graph
+    match graph.agent.spec.lineage:
+        case "nodes":
+            return graph.nodes
+        case "outputs":
+            return templates.roots(templates.find(dict(graph.outputs), ())).keys() & graph.nodes
+        case "none":
+            return ()
 
 
 def code_versions(checked: CheckedGraph, kinds: Catalogue) -> dict[str, str]:

@@ -20,6 +20,8 @@ LEFT = "_left"
 
 def asset_steps(plan: Plan) -> tuple[PlanStep, ...]:
     """The steps that are assets, in the plan's order."""
+    if plan.agent.spec.lineage == "none":
+        return ()
     followed = {edge.source for step in plan.steps for edge in step.edges}
     return tuple(s for s in plan.steps if s.asset or s.name not in followed)
 

@@ -180,7 +180,7 @@ class ChildRuns:
 
     def _job(self, compiled: CompiledAgent) -> JobDefinition:
         definitions = Definitions(
-            assets=[compiled.assets],
+            assets=compiled.assets,
             jobs=[compiled.job],
             resources=dict(self._context.job_def.resource_defs),
         )

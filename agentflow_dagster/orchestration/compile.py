@@ -36,7 +36,7 @@ from agentflow_dagster.spec.units import seconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dagster import PartitionsDefinition
+    from dagster import JobDefinition, PartitionsDefinition
     from dagster._core.definitions.unresolved_asset_job_definition import (
         UnresolvedAssetJobDefinition,
     )
@@ -57,8 +57,8 @@ class CompiledAgent:
 
     version: Version
     plan: Plan
-    assets: AssetsDefinition
-    job: UnresolvedAssetJobDefinition
+    assets: tuple[AssetsDefinition, ...]
+    job: UnresolvedAssetJobDefinition | JobDefinition
 
 
 def compile_agent(
@@ -72,10 +72,29 @@ def compile_agent(
         kinds: Every node kind known here.
         peers: The agents that it can run.
     """
-    name = names.dagster_name(plan.agent.name)
     tags = names.run_tags(plan, version.hash)
-    assets = AssetsDefinition(
-        node_def=_graph(plan, kinds, tags, peers),
+    graph = _graph(plan, kinds, tags, peers)
+    label = f"v{version.number}" if version.number else f"working file {version.hash[:12]}"
+    description = f"{plan.agent.metadata.description}\n\nVersion: {label}".strip()
+    if plan.agent.spec.lineage == "none":
+        return CompiledAgent(version, plan, (), _op_job(plan, graph, description, tags))
+    assets = _assets(plan, graph, kinds, version)
+    job = define_asset_job(
+        names.job_name(plan.agent.name),
+        selection=AssetSelection.assets(assets),
+        description=description,
+        tags=tags,
+        executor_def=in_process_executor,
+    )
+    return CompiledAgent(version, plan, (assets,), job)
+
+
+def _assets(
+    plan: Plan, graph: GraphDefinition, kinds: Mapping[str, Kind[KindConfig]], version: Version
+) -> AssetsDefinition:
+    name = names.dagster_name(plan.agent.name)
+    return AssetsDefinition(
+        node_def=graph,
         keys_by_input_name={},
         keys_by_output_name={
             names.allowed(step.name): AssetKey([name, step.name]) for step in asset_steps(plan)
@@ -88,15 +107,22 @@ def compile_agent(
         },
         can_subset=True,
     )
-    label = f"v{version.number}" if version.number else f"working file {version.hash[:12]}"
-    job = define_asset_job(
-        names.job_name(plan.agent.name),
-        selection=AssetSelection.assets(assets),
-        description=f"{plan.agent.metadata.description}\n\nVersion: {label}".strip(),
-        tags=tags,
+
+
+def _op_job(
+    plan: Plan, graph: GraphDefinition, description: str, tags: Mapping[str, str]
+) -> JobDefinition:
+    """A job without assets. The agent's graph stands inside another, where an asset job has it:
+    config and step keys are the same in both."""
+    name = names.job_name(plan.agent.name)
+    around = GraphDefinition(f"{name}_graph", node_defs=[graph])
+    return around.to_job(  # pyright: ignore[reportUnknownMemberType]
+        name=name,
+        description=description,
+        tags=dict(tags),
         executor_def=in_process_executor,
+        partitions_def=_partitions(plan),
     )
-    return CompiledAgent(version, plan, assets, job)
 
 
 def _graph(

@@ -89,7 +89,7 @@ def _definitions(
             _log.exception("%s is not served: it cannot be compiled.", one.version.agent)
     sensors = [s for agent, on in compiled if (s := sensor(agent, running=on)) is not None]
     return Definitions(
-        assets=[agent.assets for agent, _ in compiled],
+        assets=[assets for agent, _ in compiled for assets in agent.assets],
         jobs=[agent.job for agent, _ in compiled],
         schedules=[s for agent, on in compiled for s in schedules(agent, running=on)],
         sensors=sensors,

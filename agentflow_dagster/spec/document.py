@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from agentflow_dagster.spec import element, partitions, triggers
 from agentflow_dagster.spec.demands import Limits, LLMRouting, Resources
@@ -161,6 +161,14 @@ class Budget(Element):
     per_run_usd: float | None = Field(default=None, gt=0)
     monthly_usd: float | None = Field(default=None, gt=0)
 
+    @model_validator(mode="after")
+    def _satisfiable(self) -> Budget:
+        if self.per_run_usd and self.monthly_usd and self.per_run_usd > self.monthly_usd:
+            raise ValueError(
+                "a run may spend more than a month: lower perRunUsd or raise monthlyUsd"
+            )
+        return self
+
 
 class Spec(Element):
     """What the agent does."""
@@ -185,6 +193,11 @@ class Spec(Element):
     config: Config = Config()
     budget: Budget | None = None
     llm_routing: LLMRouting | None = None
+    lineage: Literal["nodes", "outputs", "none"] = Field(
+        default="nodes",
+        description="Which nodes are assets in Dagster: all that hold data, those that `outputs` "
+        "reads, or none.",
+    )
     tests: dict[NodeName, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 

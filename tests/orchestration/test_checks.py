@@ -40,7 +40,7 @@ def evaluations(ran: Ran) -> list[Any]:
 
 @pytest.mark.parametrize(("way", "blocking"), [("fail", True), ("warn", False), ("route", False)])
 def test_checks_are_declared(way: str, blocking: bool) -> None:
-    (spec,) = compiled(contract(way)).assets.check_specs
+    (spec,) = compiled(contract(way)).assets[0].check_specs
     assert (spec.name, spec.blocking) == ("schema", blocking)
     assert spec.asset_key == AssetKey([f"contract_{way}", "small"])
 
@@ -50,7 +50,7 @@ def test_one_whose_error_is_handled_blocks_nothing() -> None:
     v: {kind: transform.validate, onError: {to: w}, with: {value: 1, schema: {type: string}}}
     w: {kind: ai.chat, with: {prompt: w}}
     """
-    (spec,) = compiled(agent("handled", nodes)).assets.check_specs
+    (spec,) = compiled(agent("handled", nodes)).assets[0].check_specs
     assert not spec.blocking
 
 

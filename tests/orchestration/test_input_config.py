@@ -63,7 +63,7 @@ def job(schema: JsonSchema | None) -> JobDefinition:
     agent = compile_version(version_of(document), builtin_kinds())
     resources = dict.fromkeys(["model", "code", "secrets", "stores"], "none")
     definitions = Definitions(
-        assets=[agent.assets], jobs=[agent.job], resources=resources, executor=in_process_executor
+        assets=agent.assets, jobs=[agent.job], resources=resources, executor=in_process_executor
     )
     return definitions.resolve_job_def("ticket_job")
 

@@ -32,7 +32,7 @@ def triaged(shared_bench: Bench) -> Ran:
 
 
 def spec(source: Source | Version, node: str) -> AssetSpec:
-    definition = compiled(source).assets
+    definition = compiled(source).assets[0]
     (key,) = [k for k in definition.keys if k.path[1] == node]
     return definition.specs_by_key[key]
 
@@ -126,7 +126,7 @@ def test_the_job_tells_who_the_agent_is() -> None:
 
 
 def test_lineage_goes_through_nodes_that_only_choose() -> None:
-    definition = compiled(TRIAGE).assets
+    definition = compiled(TRIAGE).assets[0]
     parents = {
         key.path[1]: {dep.asset_key.path[1] for dep in definition.specs_by_key[key].deps}
         for key in definition.keys
@@ -186,3 +186,31 @@ def reference_of(described: AssetSpec) -> LocalFileCodeReference:
     (reference,) = value.code_references
     assert isinstance(reference, LocalFileCodeReference)
     return reference
+
+
+LINEAGE = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: kept}
+spec:
+  inputs: {type: object, properties: {n: {type: integer, default: 1}}}
+  nodes:
+    one: {kind: code.python, with: {code: "x = n", inputs: {n: "{{input.n}}"}, outputs: [x]}}
+    two: {kind: code.python, with: {code: "y = x", inputs: {x: "{{one.output.x}}"}, outputs: [y]}}
+    three: {kind: code.python, with: {code: "z = y", inputs: {y: "{{two.output.y}}"}, outputs: [z]}}
+  outputs: {y: "{{two.output.y}}"}
+  lineage: nodes
+"""
+
+
+@pytest.mark.parametrize(
+    ("lineage", "assets"),
+    [("nodes", {"one", "two", "three"}), ("outputs", {"two", "three"}), ("none", set[str]())],
+)
+def test_lineage_says_which_nodes_are_assets(bench: Bench, lineage: str, assets: set[str]) -> None:
+    bench.serve(LINEAGE.replace("lineage: nodes", f"lineage: {lineage}"))
+    ran = bench.run("kept", {"n": 7})
+    assert ran.status == "SUCCESS"
+    assert ran.materialized == assets
+    assert ran.values["three"].value == {"z": 7}
+    assert ran.tags["agentflow/agent"] == "kept"

@@ -90,7 +90,7 @@ def test_labels_go_on_runs_as_they_are_and_on_assets_as_far_as_dagster_takes_the
     made = compiled(document("labelled", labels=labels))
     tags: Any = made.job.tags
     assert tags["label/cost_centre"] == "Vertrieb Süd / 12"
-    (spec,) = made.assets.specs
+    (spec,) = made.assets[0].specs
     assert spec.tags["label/cost_centre"] == "Vertrieb_S_d___12"
     assert list(spec.owners) == ["team:a b"]
 
@@ -119,5 +119,5 @@ def test_no_text_of_an_authors_stops_an_agent(
     made = compiled(told)
     tags: Any = made.job.tags
     assert tags["agentflow/agent"] == "texts"
-    (spec,) = made.assets.specs
+    (spec,) = made.assets[0].specs
     assert spec.description in (node_description, "Asks a model and gives its answer as text.")

@@ -175,6 +175,7 @@ DOCUMENTS: dict[str, str | bytes] = {
     "AF705": ask("A poem."),
     "AF706": ask("A poem."),
     "AF707": ask("{{secret.TOKEN}}", secrets=["TOKEN"]),
+    "AF709": spec({"each": loop({"draft": ASK})}),
     "AF708": http("http://x.example", ["TOKEN"], authorization="{{secret.TOKEN}}"),
     "AF801": flow(image("qa-check"), image("qa_check")),
     "AF802": flow(image("a"), image("b", "agents/qa:v1", "nobody")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.graph import templates
+from agentflow_dagster.graph.node_graph import NodeGraph
 from agentflow_dagster.spec.diagnostics import pointer, warning
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.graph.lint.subject import Subject
     from agentflow_dagster.spec.diagnostics import Diagnostic
+    from agentflow_dagster.spec.kind import Catalogue, KindConfig, KindSignature
 
 
 def ports_without_follower(given: Subject) -> Iterator[Diagnostic]:
@@ -78,6 +80,33 @@ def prompts_that_read_nothing(given: Subject) -> Iterator[Diagnostic]:
                 pointer=pointer("spec", "nodes", name, "with"),
                 hint="Read the input or another node: {{input.…}}.",
             )
+
+
+def loops_without_budget(given: Subject) -> Iterator[Diagnostic]:
+    """AF709: a loop that asks models, as often as there are items, at whatever it costs."""
+    if given.agent.spec.budget is not None:
+        return
+    graph = NodeGraph.of_agent(given.agent)
+    for name, node in graph.nodes.items():
+        kind = given.kinds[node.kind]
+        if node.kind == "logic.loop" and _asks_models(graph, name, kind, given.kinds):
+            yield warning(
+                "AF709",
+                f"{name!r} asks models in a loop, and nothing bounds what it may cost.",
+                pointer=pointer("spec", "nodes", name),
+                hint="Set `budget: {perRunUsd: …}`.",
+            )
+
+
+def _asks_models(
+    graph: NodeGraph, name: str, kind: KindSignature[KindConfig], kinds: Catalogue
+) -> bool:
+    return any(
+        kinds[node.kind].uses & {"llm", "own_llm"}
+        or _asks_models(body, inner, kinds[node.kind], kinds)
+        for body in graph.bodies(name, kind).values()
+        for inner, node in body.nodes.items()
+    )
 
 
 def _port_place(given: Subject, name: str, port: str) -> str:

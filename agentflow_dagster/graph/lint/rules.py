@@ -20,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     nodes.calls_without_timeout,
     nodes.unused_nodes,
     nodes.prompts_that_read_nothing,
+    nodes.loops_without_budget,
     declarations.unused_secrets,
     declarations.unused_env,
     declarations.unused_inputs,

@@ -61,4 +61,11 @@ ENTRIES = (
         example='`url: "http://api.example.com"`',
         advice="Call it by https.",
     ),
+    Entry(
+        code="AF709",
+        severity="warning",
+        means="A loop asks models, and the agent has no budget.",
+        example="`ai.chat` in the body of a `logic.loop`",
+        advice="Set `budget: {perRunUsd: 0.50}`.",
+    ),
 )
