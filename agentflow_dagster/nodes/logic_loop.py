@@ -120,6 +120,7 @@ spec:
             draft: {kind: ai.chat, with: {prompt: "Reply to this ticket: {{ticket}}"}}
           outputs: {ticket: "{{ticket}}", reply: "{{draft.output.text}}"}
   outputs: {replies: "{{each.output.items}}"}
+  budget: {perRunUsd: 0.50}
 """
     config = LoopConfig
     fixed = frozenset({"as", "body", "maxIterations"})

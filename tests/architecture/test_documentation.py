@@ -25,11 +25,16 @@ AGENTS = [
 ]
 
 
+NOT_IN_FORCE = frozenset({"AF901"})
+"""Budgets: what is shown is right to have one, and is told that it does not hold yet."""
+
+
 @pytest.mark.parametrize("text", AGENTS)
 def test_an_agent_in_a_page_passes_the_check(text: str, tmp_path: Path) -> None:
     file = tmp_path / "shown.agent.yaml"
     file.write_text(text)
-    assert [str(d) for d in check_file(file, all_kinds()).diagnostics] == []
+    found = check_file(file, all_kinds()).diagnostics
+    assert [str(d) for d in found if d.code not in NOT_IN_FORCE] == []
 
 
 def test_pages_show_agents() -> None:
