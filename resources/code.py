@@ -9,6 +9,7 @@ from dagster import ConfigurableResource
 
 if TYPE_CHECKING:
     from agentflow_dagster.ports.code import CodeRunner
+    from agentflow_dagster.ports.notebooks import Notebooks
 
 
 class CodeResource(ConfigurableResource[Any]):
@@ -25,6 +26,14 @@ class CodeResource(ConfigurableResource[Any]):
         from agentflow_dagster.sandbox import ChildProcess
 
         return ChildProcess(output_bytes=self.output_megabytes * 1024**2)
+
+    def notebooks(self) -> Notebooks:
+        """The notebooks port: `code.notebook` runs those of the project's folder `notebooks`."""
+        from agentflow_dagster.notebook import PapermillNotebooks
+        from agentflow_dagster.operations import Project
+
+        folder = Project.find(Path(__file__).parent).root / "notebooks"
+        return PapermillNotebooks(folder, self.adapter())
 
     def data(self) -> Path:
         """The folder whose files `transform.table` reads."""

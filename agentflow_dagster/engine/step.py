@@ -22,6 +22,7 @@ from agentflow_dagster.graph.plan import effective_llm
 from agentflow_dagster.ports.agents import NoAgents
 from agentflow_dagster.ports.journal import MemoryJournal
 from agentflow_dagster.ports.kind import NodeContext, NodeResult
+from agentflow_dagster.ports.notebooks import NoNotebooks
 from agentflow_dagster.spec.units import quantity_bytes
 from agentflow_dagster.spec.values import pack
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.journal import Journal
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.model import Model
+    from agentflow_dagster.ports.notebooks import Notebooks
     from agentflow_dagster.ports.secrets import Secrets
     from agentflow_dagster.ports.stores import StepOutput
     from agentflow_dagster.spec.document import LLM, Node
@@ -54,6 +56,7 @@ class Services:
     code: CodeRunner
     secrets: Secrets
     agents: Agents = field(default_factory=NoAgents)
+    notebooks: Notebooks = field(default_factory=NoNotebooks)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     data: Path | None = None
 
@@ -215,6 +218,7 @@ async def _attempt(
         memory_bytes=_memory_bytes(node),
         data=services.data,
         agents=services.agents,
+        notebooks=services.notebooks,
         bodies=StepBodies(plan, step, attempt, services, scope=scope),
     )
     limit = asyncio.timeout(step.timeout + _GRACE)

@@ -14,6 +14,7 @@ from agentflow_dagster.nodes.ai_classify import Classify
 from agentflow_dagster.nodes.ai_complete import Complete
 from agentflow_dagster.nodes.ai_extract import Extract
 from agentflow_dagster.nodes.ai_summarize import Summarize
+from agentflow_dagster.nodes.code_notebook import Notebook
 from agentflow_dagster.nodes.code_python import Python
 from agentflow_dagster.nodes.logic_if import If
 from agentflow_dagster.nodes.logic_loop import Loop
@@ -39,7 +40,7 @@ def builtin_kinds() -> dict[str, Kind[KindConfig]]:
         *(Chat(), Classify(), Complete(), Extract(), Summarize()),
         *(If(), Loop(), Merge(), Parallel(), Switch()),
         *(Find(), Format(), Table(), Validate()),
-        *(Python(), Http(), RunAgent()),
+        *(Notebook(), Python(), Http(), RunAgent()),
     )
     return {kind.name: cast("Kind[KindConfig]", kind) for kind in kinds}
 

@@ -5,6 +5,7 @@ from agentflow_dagster.notebook.dataflow import analyse
 from agentflow_dagster.notebook.document import read_agent
 from agentflow_dagster.notebook.names import Binding, CellNames, Unknown
 from agentflow_dagster.notebook.node_line import NodeLine, describe_node_line, parse_node_line
+from agentflow_dagster.notebook.papermill_run import PapermillNotebooks
 
 __all__ = [
     "Binding",
@@ -12,6 +13,7 @@ __all__ = [
     "NodeLine",
     "Notebook",
     "NotebookCell",
+    "PapermillNotebooks",
     "Unknown",
     "analyse",
     "describe_node_line",

@@ -100,6 +100,7 @@ def op_body(
             code=context.resources.code.adapter(),
             secrets=context.resources.secrets.adapter(),
             agents=ChildRuns(context, peers),
+            notebooks=context.resources.code.notebooks(),
             environment=context.resources.secrets.environment(),
             data=context.resources.code.data(),
         )

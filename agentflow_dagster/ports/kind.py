@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.bodies import Bodies
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.model import Model, Usage
+    from agentflow_dagster.ports.notebooks import Notebooks
     from agentflow_dagster.spec.checks import CheckResult
     from agentflow_dagster.spec.document import LLM
     from agentflow_dagster.spec.values import Value
@@ -39,6 +40,7 @@ class NodeContext:
         data: The folder whose files nodes may read; None where there is none.
         agents: Runs other agents.
         bodies: Runs the graphs inside the node.
+        notebooks: Runs notebooks.
     """
 
     run_id: str
@@ -54,6 +56,7 @@ class NodeContext:
     code: CodeRunner
     agents: Agents
     bodies: Bodies
+    notebooks: Notebooks
     memory_bytes: int | None = None
     data: Path | None = None
 

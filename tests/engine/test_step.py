@@ -103,7 +103,7 @@ class Bench:
         plan = self.plan()
         nobody = cast("Any", None)
         secrets = EnvironmentSecrets(self.secrets)
-        services = Services(self.kinds, nobody, nobody, secrets, nobody, self.environment)
+        services = Services(self.kinds, nobody, nobody, secrets, environment=self.environment)
         around = Surroundings("", tuple(plan.agent.spec.nodes), {}, MemoryJournal())
         attempt = Attempt("run-1", number, self.input, self.outputs, around)
         return await run_attempt(plan, plan.step("probe"), attempt, services)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.ports.model import ModelReply, Usage
+from agentflow_dagster.ports.notebooks import NoNotebooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,6 +96,9 @@ class Code(Adapter):
     """As `resources/code.py`, with a folder of a test's."""
 
     folder: Path | None = None
+
+    def notebooks(self) -> NoNotebooks:
+        return NoNotebooks()
 
     def data(self) -> Path | None:
         return self.folder

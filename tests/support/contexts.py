@@ -11,6 +11,7 @@ from agentflow_dagster.ports.agents import NoAgents
 from agentflow_dagster.ports.code import CodeRequest, CodeResult
 from agentflow_dagster.ports.kind import NodeContext
 from agentflow_dagster.ports.model import ModelReply, ModelRequest, Usage
+from agentflow_dagster.ports.notebooks import NoNotebooks
 from agentflow_dagster.spec.document import LLM
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.bodies import Bodies, BodyRun
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.model import Model
+    from agentflow_dagster.ports.notebooks import Notebooks
     from agentflow_dagster.spec.values import JsonValue, Value
 
 USAGE = Usage(12, 3, Decimal("0.001"), 7.0, "small/model", "small")
@@ -77,6 +79,7 @@ def context(
     upstream: Mapping[str, Value] | None = None,
     agents: Agents | None = None,
     bodies: Bodies | None = None,
+    notebooks: Notebooks | None = None,
 ) -> NodeContext:
     """A context of the node `probe` in the run `run-1`."""
     return NodeContext(
@@ -93,4 +96,5 @@ def context(
         code=code or SmallRunner(),
         agents=agents or NoAgents(),
         bodies=bodies or NoBodies(),
+        notebooks=notebooks or NoNotebooks(),
     )
