@@ -3,8 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help environment demo up test soak bench check format lock wheel clean
 
-# Settable on the command line: make test ARGS="tests/spec -x"
+# Settable on the command line: make test ARGS="tests/spec -x". PROCESSES=0 runs the tests in this
+# one, as pdb wants it.
 ARGS ?=
+PROCESSES ?= 2
 export PYTHON
 
 # Some machines set it; without bytecode every start of `agentflow` takes twice as long.
@@ -26,11 +28,11 @@ up: environment ## Start PostgreSQL, Dagster and the gateway on this machine; Ct
 
 test: environment ## Run the tests (make test ARGS="tests/spec -x")
 	@.ci/chromium
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(PROCESSES) $(ARGS)
 
 soak: environment ## Run every test, the long ones too
 	@.ci/chromium
-	@exec $(BIN)/python -m pytest -m "" $(ARGS)
+	@exec env THOROUGH=1 $(BIN)/python -m pytest -n $(PROCESSES) -m "" $(ARGS)
 
 bench: environment ## Measure, side by side with what we compare ourselves to
 	@for program in benchmarks/*.py; do $(BIN)/python $$program $(ARGS) || exit; done

@@ -16,9 +16,12 @@ from agentflow_dagster.stores import Stores, open_stores
 from agentflow_dagster.stores.embedded import EmbeddedPostgres
 from agentflow_dagster.stores.engine import create_engine
 from agentflow_dagster.stores.migration import migrate
+from tests.support.sharing import ByFile, longest_first
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from xdist.remote import Producer
 
 TEMPLATE = "agentflow_template"
 
@@ -32,11 +35,17 @@ def pytest_configure() -> None:
         signal.signal(number, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A room's tests stay in one process, which starts what they share once."""
-    for item in items:
-        room = item.path.relative_to(Path(__file__).parent).parts[0]
-        item.add_marker(pytest.mark.xdist_group(room))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(
+        config, "workerinput"
+    ):  # one of several processes; alone, the tests keep their order
+        items[:] = longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    config.option.loadscopereorder = False  # by number of tests, which says little of their time
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

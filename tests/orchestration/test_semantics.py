@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from tests.orchestration.random_agents import (
     interpret_partial,
     plots,
 )
+from tests.support.properties import THOROUGH
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from tests.orchestration.random_agents import Part, Plot
 
 few = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "20")),
+    max_examples=200 if THOROUGH else 12,
     deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.filter_too_much,
         HealthCheck.function_scoped_fixture,
     ],
-    derandomize="EXAMPLES" not in os.environ,
+    derandomize=not THOROUGH,
     report_multiple_bugs=False,
     phases=[Phase.generate],
 )
@@ -111,7 +111,7 @@ def test_a_partial_run_does_what_was_selected(ephemeral: Bench, data: st.DataObj
     assert ran.tags["agentflow/partial"] == "true"
 
 
-@settings(few, max_examples=10)
+@settings(few, max_examples=100 if THOROUGH else 6)
 @given(data=st.data())
 def test_a_failed_run_goes_on_where_it_failed(bench: Bench, data: st.DataObject) -> None:
     agent = data.draw(agents())

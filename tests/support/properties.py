@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, settings
@@ -9,6 +10,9 @@ from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject, JsonValue
+
+THOROUGH = bool(os.environ.get("THOROUGH"))
+"""Whether properties are tried at length, as `make soak` has it."""
 
 TEXTS: st.SearchStrategy[str] = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 """Every text that JSON can hold."""
@@ -29,7 +33,13 @@ OBJECTS: st.SearchStrategy[JsonObject] = st.dictionaries(TEXTS, VALUES, max_size
 
 
 def patiently(examples: int = 100) -> settings:
-    """Settings with no deadline: the machine may be busy."""
+    """Settings with no deadline: the machine may be busy.
+
+    Args:
+        examples: How many to try at length; otherwise it is a quarter of them.
+    """
     return settings(
-        max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=examples if THOROUGH else max(1, examples // 4),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
     )
