@@ -36,15 +36,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if hasattr(
-        config, "workerinput"
-    ):  # one of several processes; alone, the tests keep their order
+    if hasattr(config, "workerinput"):  # one process of several
         items[:] = longest_first(items)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
-    config.option.loadscopereorder = False  # by number of tests, which says little of their time
+    config.option.loadscopereorder = False  # the number of tests says little of their time
     return ByFile(config, log)
 
 
