@@ -121,8 +121,13 @@ def locate(positions: Mapping[str, Position], place: str) -> Position | None:
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """`Did you mean 'x'?`, or what there is to choose from."""
     import difflib
+    from os.path import commonprefix
+
+    def likeness(known: str) -> tuple[float, int]:
+        same = difflib.SequenceMatcher(None, known, name).ratio()
+        return same, len(commonprefix([known, name]))
 
     known = sorted(candidates)
-    if close := difflib.get_close_matches(name, known, n=1, cutoff=0.5):
-        return f"Did you mean {close[0]!r}?"
+    if close := difflib.get_close_matches(name, known, n=5, cutoff=0.5):
+        return f"Did you mean {max(close, key=likeness)!r}?"
     return f"Known here: {', '.join(known[:12])}." if known else ""
