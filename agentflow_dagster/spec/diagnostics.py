@@ -121,11 +121,10 @@ def locate(positions: Mapping[str, Position], place: str) -> Position | None:
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """`Did you mean 'x'?`, or what there is to choose from."""
     import difflib
-    from os.path import commonprefix
 
     def likeness(known: str) -> tuple[float, int]:
-        same = difflib.SequenceMatcher(None, known, name).ratio()
-        return same, len(commonprefix([known, name]))
+        alike = difflib.SequenceMatcher(None, known, name)
+        return alike.ratio(), sum(a == b for a, b in zip(known, name, strict=False))
 
     known = sorted(candidates)
     if close := difflib.get_close_matches(name, known, n=5, cutoff=0.5):
