@@ -1,10 +1,11 @@
-"""The JSON Schema of agent documents, by which editors complete and check as one types."""
+"""The JSON Schema of agents and workflows, by which editors complete and check as one types."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.spec.document import Agent
+from agentflow_dagster.spec.workflow import Workflow
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -23,8 +24,11 @@ def document_schema(kinds: Catalogue) -> JsonObject:
 
     It is wider than `agentflow check`, which also judges expressions, edges and names.
     """
-    schema = _schema(Agent)
-    definitions = cast("dict[str, JsonObject]", schema["$defs"])
+    forms: dict[str, JsonObject] = {"Agent": _schema(Agent), "Workflow": _schema(Workflow)}
+    definitions: dict[str, JsonObject] = {}
+    for form, schema in forms.items():
+        definitions |= cast("dict[str, JsonObject]", schema.pop("$defs"))
+        definitions[form] = schema
     rules: list[JsonValue] = []
     for name in sorted(kinds):
         config = _config_schema(kinds[name])
@@ -44,8 +48,11 @@ def document_schema(kinds: Catalogue) -> JsonObject:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ID,
-        "title": "AgentFlow agent",
-        **schema,
+        "title": "AgentFlow agent or workflow",
+        "if": {"properties": {"kind": {"const": "Workflow"}}, "required": ["kind"]},
+        "then": {"$ref": "#/$defs/Workflow"},
+        "else": {"$ref": "#/$defs/Agent"},
+        "$defs": cast("JsonObject", definitions),
     }
 
 

@@ -20,6 +20,7 @@ from tests.support.mutations import mutated
 from tests.support.properties import patiently
 
 ROOT = Path(__file__).parents[2]
+WORKFLOW = ROOT / "tests" / "spec" / "customer_support_pipeline.workflow.yaml"
 PUBLISHED = ROOT / "docs" / "schema" / "agentflow-v1.json"
 
 
@@ -34,7 +35,9 @@ def documents() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in (
         *ROOT.glob("notebooks/*.agent.yaml"),
+        *ROOT.glob("notebooks/*.workflow.yaml"),
         ROOT / "tests" / "spec" / "sample.agent.yaml",
+        WORKFLOW,
     ):
         found[path.name] = read_yaml(path.read_text()).document
     for path in ROOT.glob("notebooks/*.ipynb"):
@@ -74,6 +77,30 @@ def test_mistakes_are_refused(
     validator: Draft202012Validator, path: tuple[str, ...], value: object
 ) -> None:
     document = documents()["support_triage.agent.yaml"]
+    inner = document
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    assert not validator.is_valid(document)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("kind",), "Agent"),
+        (("kind",), "Workflows"),
+        (("metadata", "nmae"), "x"),
+        (("spec", "agents"), []),
+        (("spec", "agents", 0, "image"), 3),
+        (("spec", "agents", 0, "imgae"), "agents/classifier:v1.2"),
+        (("spec", "agents", 0, "resources", "timeout"), "30 seconds"),
+        (("spec", "triggers", 0), {}),
+    ],
+)
+def test_mistakes_in_a_workflow_are_refused(
+    validator: Draft202012Validator, path: tuple[str | int, ...], value: object
+) -> None:
+    document = documents()[WORKFLOW.name]
     inner = document
     for step in path[:-1]:
         inner = inner[step]

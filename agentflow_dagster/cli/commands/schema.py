@@ -7,7 +7,7 @@ import click
 
 @click.command("schema")
 def command() -> None:
-    """Print the JSON Schema of agent documents, for editors and checks.
+    """Print the JSON Schema of agents and workflows, for editors and checks.
 
     \b
     Example:
