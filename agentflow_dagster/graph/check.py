@@ -72,7 +72,7 @@ def check_agent(
     found += problems
     if checked is None or has_errors(found):
         return Verdict(tuple(found), None)
-    found += lint(agent, kinds, checked.topology, checked.ports)
+    found += lint(checked, kinds)
     return Verdict(tuple(found), build_plan(checked, kinds))
 
 

@@ -8,11 +8,10 @@ from agentflow_dagster.graph.lint import declarations, nodes, secrets
 from agentflow_dagster.graph.lint.subject import Rule, subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from agentflow_dagster.graph.topology import Topology
+    from agentflow_dagster.graph.graph_check import CheckedGraph
     from agentflow_dagster.spec.diagnostics import Diagnostic
-    from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.kind import Catalogue
 
 RULES: tuple[Rule, ...] = (
@@ -29,10 +28,8 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def lint(
-    agent: Agent, kinds: Catalogue, topology: Topology, ports: Mapping[str, tuple[str, ...]]
-) -> Iterator[Diagnostic]:
-    """What is unwise in an agent that has no error."""
-    given = subject(agent, kinds, topology, ports)
+def lint(checked: CheckedGraph, kinds: Catalogue) -> Iterator[Diagnostic]:
+    """What is unwise in an agent that has no error, in the bodies of its nodes too."""
+    given = subject(checked, kinds)
     for rule in RULES:
         yield from rule(given)

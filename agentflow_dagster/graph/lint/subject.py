@@ -11,21 +11,47 @@ from agentflow_dagster.graph import templates
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from agentflow_dagster.graph.topology import Topology
+    from agentflow_dagster.graph.graph_check import CheckedGraph
     from agentflow_dagster.spec.diagnostics import Diagnostic
-    from agentflow_dagster.spec.document import Agent
-    from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.document import Agent, Node
+    from agentflow_dagster.spec.kind import Catalogue, KindConfig, KindSignature
 
 Path: TypeAlias = "tuple[str | int, ...]"
 Rule: TypeAlias = "Callable[[Subject], Iterator[Diagnostic]]"
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedNode:
+    """One node, of the agent's own graph or of a body inside another node.
+
+    Args:
+        name: Its name.
+        node: Its part of the document.
+        kind: Its kind.
+        path: Where it stands in the document.
+        graph: The graph that it is of.
+    """
+
+    name: str
+    node: Node
+    kind: KindSignature[KindConfig]
+    path: Path
+    graph: CheckedGraph
+
+
+@dataclass(frozen=True, slots=True)
 class PlacedRead:
-    """One read: the path in the document of the text that it stands in, and the fields read."""
+    """One read.
+
+    Args:
+        place: The path in the document of the text that it stands in.
+        fields: What is read below the name.
+        node: The node that reads; None where it is a trigger, or what a graph gives.
+    """
 
     place: Path
     fields: tuple[str, ...]
+    node: PlacedNode | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +61,13 @@ class Subject:
     Args:
         agent: Its document, without errors.
         kinds: Every node kind known here.
-        topology: Its nodes' order and edges.
-        ports: The ports of every node.
+        nodes: Every node, those in bodies after the one that they are in.
         reads: What expressions read, by root name (`input`, `secret`, a node), wherever they stand.
     """
 
     agent: Agent
     kinds: Catalogue
-    topology: Topology
-    ports: Mapping[str, tuple[str, ...]]
+    nodes: tuple[PlacedNode, ...]
     reads: Mapping[str, tuple[PlacedRead, ...]]
 
     def reads_of(self, root: str) -> tuple[PlacedRead, ...]:
@@ -51,24 +75,48 @@ class Subject:
         return self.reads.get(root, ())
 
 
-def subject(
-    agent: Agent, kinds: Catalogue, topology: Topology, ports: Mapping[str, tuple[str, ...]]
-) -> Subject:
-    """Gathers what rules ask for."""
+def subject(checked: CheckedGraph, kinds: Catalogue) -> Subject:
+    """Gathers what rules ask for.
+
+    Args:
+        checked: An agent's own graph.
+        kinds: Every node kind known here.
+    """
+    agent = checked.graph.agent
+    nodes = tuple(_nodes(checked, kinds))
     reads: defaultdict[str, list[PlacedRead]] = defaultdict(list)
-    for text in _texts(agent):
+    for node, text in _texts(checked, nodes):
         for root, found in templates.roots([text]).items():
-            reads[root] += [PlacedRead(text.path, read.path) for read in found]
-    return Subject(
-        agent, kinds, topology, ports, {root: tuple(all_) for root, all_ in reads.items()}
-    )
+            reads[root] += [PlacedRead(text.path, read.path, node) for read in found]
+    return Subject(agent, kinds, nodes, {root: tuple(all_) for root, all_ in reads.items()})
 
 
-def _texts(agent: Agent) -> Iterator[templates.TemplateText]:
-    for name, trigger in agent.spec.triggers.items():
-        yield from templates.find(trigger.input, ("spec", "triggers", name, "input"))
-    for name, node in agent.spec.nodes.items():
-        path = ("spec", "nodes", name)
-        yield from templates.find(node.with_, (*path, "with"))
-        yield from templates.find(node.when, (*path, "when"))
-    yield from templates.find(agent.spec.outputs, ("spec", "outputs"))
+def _nodes(checked: CheckedGraph, kinds: Catalogue) -> Iterator[PlacedNode]:
+    graph = checked.graph
+    for name, node in graph.nodes.items():
+        yield PlacedNode(name, node, kinds[node.kind], graph.node_path(name), checked)
+        for body in checked.bodies.get(name, {}).values():
+            yield from _nodes(body, kinds)
+
+
+def _texts(
+    checked: CheckedGraph, nodes: tuple[PlacedNode, ...]
+) -> Iterator[tuple[PlacedNode | None, templates.TemplateText]]:
+    """Every text that may hold expressions, each once, with the node that reads it."""
+    for name, trigger in checked.graph.agent.spec.triggers.items():
+        for text in templates.find(trigger.input, ("spec", "triggers", name, "input")):
+            yield None, text
+    for placed in nodes:
+        config = placed.node.with_
+        inside = [(*placed.path, "with", *path) for path in placed.kind.bodies(config).values()]
+        for text in templates.find(config, (*placed.path, "with")):
+            if not any(text.path[: len(body)] == body for body in inside):
+                yield placed, text
+        for text in templates.find(placed.node.when, (*placed.path, "when")):
+            yield placed, text
+        for body in placed.graph.bodies.get(placed.name, {}).values():
+            graph = body.graph
+            for text in templates.find(dict(graph.outputs), (*graph.path, "outputs")):
+                yield None, text
+    for text in templates.find(dict(checked.graph.outputs), ("spec", "outputs")):
+        yield None, text

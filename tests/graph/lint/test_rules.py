@@ -94,3 +94,64 @@ def test_what_is_wise_is_left_alone(nodes: JsonObject, spec: JsonObject) -> None
 def test_an_agent_with_an_error_is_not_lectured() -> None:
     found = told({"a": chat("{{input.bdy}}")}, secrets=["TOKEN"])
     assert [code for _, code, _ in found] == ["AF203"]
+
+
+def each(nodes: JsonObject, outputs: JsonObject) -> JsonObject:
+    body: JsonObject = {"nodes": nodes, "outputs": outputs}
+    over = "{{[input.body]}}"
+    return {"kind": "logic.loop", "with": {"over": over, "maxItems": 3, "body": body}}
+
+
+def both(nodes: JsonObject, outputs: JsonObject) -> JsonObject:
+    branch: JsonObject = {"nodes": nodes, "outputs": outputs}
+    return {"kind": "logic.parallel", "with": {"branches": {"one": branch}}}
+
+
+SAID: JsonObject = {"said": "{{inner.output.text}}"}
+
+
+@pytest.mark.parametrize("around", ["with/body", "with/branches/one"])
+@pytest.mark.parametrize(
+    ("inner", "spec", "code", "place"),
+    [
+        ({"inner": chat("A poem about {{input.body}}."), "b": READS}, {}, "AF702", "b"),
+        ({"inner": chat("A poem.")}, {}, "AF706", "inner/with"),
+        (
+            {"inner": chat("{{input.body}}{{secret.TOKEN}}")},
+            {"secrets": ["TOKEN"]},
+            "AF707",
+            "inner/with/prompt",
+        ),
+        (
+            {"inner": READS, "b": call("http://x.example", timeout="5s")},
+            {"secrets": ["TOKEN"]},
+            "AF708",
+            "b/with/url",
+        ),
+        (
+            {"inner": READS, "b": {"kind": "tool.http", "with": {"url": "https://x.example"}}},
+            {},
+            "AF701",
+            "b",
+        ),
+        ({"inner": READS, "route": ROUTE}, {}, "AF311", "route/with/cases/one"),
+    ],
+)
+def test_what_is_unwise_in_a_body_is_told_there(
+    around: str, inner: JsonObject, spec: JsonObject, code: str, place: str
+) -> None:
+    made = each if around == "with/body" else both
+    outside: JsonObject = {"a": chat("{{input.body}}"), "many": made(inner, SAID)}
+    found = told(outside, **spec)
+    assert [one for one in found if one[1] not in ("AF709", "AF705")] == [
+        ("warning", code, f"/spec/nodes/many/{around}/nodes/{place}")
+    ]
+
+
+def test_a_loop_around_a_loop_is_told_of_once() -> None:
+    inside = each({"inner": chat("{{input.body}}")}, SAID)
+    outside = each({"many": inside}, {"all": "{{many.output}}"})
+    found = told({"outer": both({"again": outside}, {"all": "{{again.output}}"})})
+    assert [one for one in found if one[1] == "AF709"] == [
+        ("warning", "AF709", "/spec/nodes/outer/with/branches/one/nodes/again")
+    ]
