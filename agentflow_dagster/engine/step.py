@@ -90,6 +90,7 @@ class Attempt:
         surroundings: Where the graph stands.
         partition: What `run` shows of the run's partition; empty where it is of none.
         llm: Model settings that go before the agent's defaults.
+        memory_bytes: Most memory that any step may take, whatever it says itself.
     """
 
     run_id: str
@@ -99,6 +100,7 @@ class Attempt:
     surroundings: Surroundings
     partition: JsonObject = field(default_factory=lambda: {})  # noqa: PIE807 - dict has no type
     llm: LLM | None = None
+    memory_bytes: int | None = None
 
     @classmethod
     def first(
@@ -215,7 +217,7 @@ async def _attempt(
         },
         model=services.model,
         code=services.code,
-        memory_bytes=_memory_bytes(node),
+        memory_bytes=_memory_bytes(node, attempt),
         data=services.data,
         agents=services.agents,
         notebooks=services.notebooks,
@@ -234,9 +236,11 @@ async def _attempt(
         ) from None
 
 
-def _memory_bytes(node: Node) -> int | None:
+def _memory_bytes(node: Node, attempt: Attempt) -> int | None:
+    """The lower of what the node and whoever runs the agent say; None where neither does."""
     asked = node.resources.memory if node.resources else None
-    return quantity_bytes(asked) if asked else None
+    own = quantity_bytes(asked) if asked else None
+    return min(filter(None, (own, attempt.memory_bytes)), default=None)
 
 
 def _scope(

@@ -28,7 +28,7 @@ def check_demands(agent: Agent, kinds: Catalogue) -> Iterator[Diagnostic]:
                 "AF911",
                 f"`resources` of {name!r}: {_listed(unenforced)} not enforced here.",
                 pointer=pointer("spec", "nodes", name, "resources"),
-                hint="`resources.memory` of code.python is enforced.",
+                hint="`resources.memory` is, where your code or a query runs.",
             )
         if node.limits is not None and node.limits.model_fields_set:
             yield warning(

@@ -46,7 +46,7 @@ spec:
 """
     config = RunAgentConfig
     effects = "external"
-    uses = frozenset({"own_llm"})
+    uses = frozenset({"own_llm", "memory"})
     fixed = frozenset({"agent"})
 
     async def run(self, context: NodeContext, config: RunAgentConfig) -> NodeResult:
@@ -59,6 +59,7 @@ spec:
                 key=context.idempotency_key,
                 run_id=context.run_id,
                 node=context.path,
+                memory_bytes=context.memory_bytes,
             )
         )
         output: Value = dict(done.outputs)

@@ -166,6 +166,7 @@ class ChildRuns:
             names.CHAIN_TAG: ",".join(chain),
             names.TRIGGER_TAG: "agent",
             **({names.LLM_TAG: json.dumps(llm)} if llm else {}),
+            **({names.MEMORY_TAG: str(call.memory_bytes)} if call.memory_bytes else {}),
         }
         parent = self._context.run.remote_job_origin
         job = self._job(compiled)

@@ -23,6 +23,8 @@ CHAIN_TAG = "agentflow/chain"
 """The agents above a run that another run started, the first one first."""
 LLM_TAG = "agentflow/llm"
 """Model settings, as JSON, that go before the agent's own defaults."""
+MEMORY_TAG = "agentflow/memory_bytes"
+"""Most memory that any step of a run may take, whatever it says itself."""
 LABEL_PREFIX = "label/"
 """Labels stand apart from our own tags, so that none can pass for one of them."""
 

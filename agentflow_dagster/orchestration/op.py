@@ -24,6 +24,7 @@ from agentflow_dagster.orchestration.child_runs import ChildRuns
 from agentflow_dagster.orchestration.names import (
     HANDLED_ERROR_TAG,
     LLM_TAG,
+    MEMORY_TAG,
     PARENT_RUN_TAG,
     allowed,
 )
@@ -93,6 +94,7 @@ def op_body(
             Surroundings("", nodes, {}, StepJournal(steps, here.key, here.own)),
             here.partition,
             _llm(context.run.tags),
+            _memory_bytes(context.run.tags),
         )
         services = Services(
             kinds=kinds,
@@ -191,6 +193,11 @@ def _links(context: OpExecutionContext, started: Sequence[str]) -> dict[str, Any
 def _llm(tags: Mapping[str, str]) -> LLM | None:
     told = tags.get(LLM_TAG)
     return LLM.model_validate_json(told) if told else None
+
+
+def _memory_bytes(tags: Mapping[str, str]) -> int | None:
+    told = tags.get(MEMORY_TAG, "")
+    return int(told) if told.isdecimal() else None
 
 
 def _failed(

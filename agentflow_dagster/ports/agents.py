@@ -23,6 +23,8 @@ class AgentCall:
         llm: Model settings that go before the agent's own defaults.
         key: The same for every attempt of the step, so that a finished run is not run again.
         run_id, node: The step that asks.
+        memory_bytes: Most memory that each of the agent's nodes may take, whatever it says itself;
+            None leaves it to them.
     """
 
     agent: str
@@ -31,6 +33,7 @@ class AgentCall:
     key: str
     run_id: str
     node: str
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

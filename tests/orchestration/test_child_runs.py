@@ -106,6 +106,42 @@ def test_what_its_models_took_counts_for_the_node(bench: Bench) -> None:
     assert ran.values["call"].facts["tokens_in"] == took
 
 
+HUNGRY = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: hungry}
+spec:
+  inputs: {type: object, required: [mib], properties: {mib: {type: integer}}}
+  nodes:
+    eat:
+      kind: code.python
+      with:
+        code: size = len(bytearray(mib * 1024 * 1024))
+        inputs: {mib: "{{input.mib}}"}
+        outputs: [size]
+  outputs: {size: "{{eat.output.size}}"}
+"""
+FEEDS = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: feeds}
+spec:
+  inputs: {type: object, required: [mib], properties: {mib: {type: integer}}}
+  nodes:
+    call:
+      kind: agent.run
+      with: {agent: hungry, input: {mib: "{{input.mib}}"}}
+      resources: {memory: 128Mi}
+"""
+
+
+def test_its_memory_holds_for_the_nodes_of_the_agent(bench: Bench) -> None:
+    bench.serve(HUNGRY, FEEDS)
+    assert bench.run("hungry", {"mib": 200}).status == "SUCCESS"
+    assert bench.run("feeds", {"mib": 20}).status == "SUCCESS"
+    assert bench.run("feeds", {"mib": 200}).status == "FAILURE"
+
+
 def test_a_failure_names_the_run_and_the_node(bench: Bench) -> None:
     bench.serve(CHILD, PARENT)
     ran = bench.run("asker", {"n": 0})

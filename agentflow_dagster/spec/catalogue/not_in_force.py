@@ -34,7 +34,8 @@ ENTRIES = (
         severity="warning",
         means="What of `resources` nothing holds the node to.",
         example="`resources: {cpu: 200m}`",
-        advice="Set limits where the processes run; `memory` of `code.python` is enforced.",
+        advice="Set limits where the processes run. `memory` of code, tables and the agents that "
+        "`agent.run` runs is enforced.",
     ),
     Entry(
         code="AF912",
