@@ -12,6 +12,7 @@ from agentflow_dagster.errors import DocumentError
 from agentflow_dagster.graph import (
     clear_secrets,
     demands,
+    document_tests,
     inputs,
     limits,
     partitions,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.kind import Catalogue
     from agentflow_dagster.spec.sources import SourceCatalogue
-    from agentflow_dagster.spec.values import JsonValue
+    from agentflow_dagster.spec.values import JsonSchema, JsonValue
 
 __all__ = ["SCOPE_NAMES", "Verdict", "check_agent", "plan_of"]
 
@@ -45,7 +46,11 @@ class Verdict:
 
 
 def check_agent(
-    agent: Agent, kinds: Catalogue, *, sources: SourceCatalogue | None = None
+    agent: Agent,
+    kinds: Catalogue,
+    *,
+    sources: SourceCatalogue | None = None,
+    rows: Mapping[str, JsonSchema] | None = None,
 ) -> Verdict:
     """Checks an agent's meaning.
 
@@ -54,6 +59,7 @@ def check_agent(
         kinds: Every node kind known here.
         sources: Every connector known here; None where `event` triggers are not to be judged, as
             those of a version that was deployed.
+        rows: JSON Schema of a row of the data sets that tests name, as far as they are known here.
     """
     if too_many := limits.too_many_nodes(agent):
         return Verdict((too_many,), None)
@@ -71,6 +77,9 @@ def check_agent(
     checked, problems = check_graph(graph, kinds, base_scope(agent))
     found += problems
     if checked is None or has_errors(found):
+        return Verdict(tuple(found), None)
+    found += document_tests.check_tests(agent, checked, rows or {})
+    if has_errors(found):
         return Verdict(tuple(found), None)
     found += lint(checked, kinds)
     return Verdict(tuple(found), build_plan(checked, kinds))
@@ -96,9 +105,6 @@ def _not_in_force(agent: Agent) -> Iterator[Diagnostic]:
     if agent.spec.budget is not None:
         message = "`budget` is not enforced in this release."
         yield warning("AF901", message, pointer=pointer("spec", "budget"))
-    if agent.spec.tests:
-        message = "`tests` are not run in this release."
-        yield warning("AF902", message, pointer=pointer("spec", "tests"))
     for name, node in agent.spec.nodes.items():
         if node.on_unknown is not None:
             message = "`onUnknown` is not acted on in this release."

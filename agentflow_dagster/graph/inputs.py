@@ -25,8 +25,13 @@ _EXAMPLES = frozenset({"const", "default", "enum", "examples"})
 def check_inputs(agent: Agent) -> Iterator[Diagnostic]:
     """Whether `inputs` is a JSON Schema of an object, and its defaults meet it."""
     schema = cast("JsonSchema", agent.spec.inputs)
-    if unsound := _unsound(schema):
-        yield unsound
+    if problem := unsound(schema):
+        (*path,), message = problem
+        hint = "The types are string, number, integer, boolean, object, array and null."
+        hint = hint if path and path[-1] == "type" else ""
+        if "refers to nothing" in message:
+            hint = "Refer to a part of this schema: #/$defs/name."
+        yield error("AF114", message, pointer=pointer(*_INPUTS, *path), hint=hint)
         return
     if schema.get("type", "object") != "object":
         message = "`inputs` must describe an object."
@@ -48,6 +53,18 @@ def mismatch(schema: JsonSchema, name: str, value: JsonValue) -> str:
     inner = properties(schema).get(name, {})
     problems = _problems(schema, value, part=inner)
     return problems[0] if problems else ""
+
+
+def misfit(schema: JsonSchema, value: JsonValue, *, whole: bool = False) -> str:
+    """Why a value does not meet a schema; "" where it does.
+
+    Args:
+        schema: A sound one.
+        value: What is judged.
+        whole: Whether fields that the schema requires have to be there.
+    """
+    problems = _problems(schema, value, skip=() if whole else ("required",))
+    return "; ".join(problems[:5])
 
 
 def complete_input(schema: JsonSchema, given: JsonObject) -> JsonObject:
@@ -93,7 +110,8 @@ def conform(value: Value, schema: JsonSchema) -> Value:
             return value
 
 
-def _unsound(schema: JsonSchema) -> Diagnostic | None:
+def unsound(schema: JsonSchema) -> tuple[tuple[str | int, ...], str] | None:
+    """Where something is no JSON Schema, and why; None where it is one."""
     load_jsonschema()
     from jsonschema import Draft202012Validator, SchemaError
 
@@ -102,17 +120,10 @@ def _unsound(schema: JsonSchema) -> Diagnostic | None:
             schema, format_checker=Draft202012Validator.FORMAT_CHECKER
         )
     except SchemaError as problem:
-        place = pointer(*_INPUTS, *problem.absolute_path)
-        hint = "The types are string, number, integer, boolean, object, array and null."
-        hint = hint if problem.absolute_path and problem.absolute_path[-1] == "type" else ""
-        return error(
-            "AF114", f"Not a JSON Schema: {_short(problem.message)}.", pointer=place, hint=hint
-        )
+        return tuple(problem.absolute_path), f"Not a JSON Schema: {_short(problem.message)}."
     for reference, path in _references(schema, ()):
         if not _is_found(schema, reference):
-            message = f"Not a JSON Schema: {reference!r} refers to nothing in it."
-            hint = "Refer to a part of this schema: #/$defs/name."
-            return error("AF114", message, pointer=pointer(*_INPUTS, *path), hint=hint)
+            return path, f"Not a JSON Schema: {reference!r} refers to nothing in it."
     return None
 
 
@@ -146,8 +157,15 @@ def _is_found(schema: JsonSchema, reference: str) -> bool:
     return True
 
 
-def _problems(schema: JsonSchema, value: JsonValue, *, part: JsonSchema | None = None) -> list[str]:
-    """What is wrong with a value; `part` is the part of the schema that speaks of it."""
+def _problems(
+    schema: JsonSchema,
+    value: JsonValue,
+    *,
+    part: JsonSchema | None = None,
+    skip: tuple[str, ...] = (),
+) -> list[str]:
+    """What is wrong with a value; `part` is the part of the schema that speaks of it, and `skip`
+    names keywords that are not asked about."""
     load_jsonschema()
     from jsonschema import Draft202012Validator
     from jsonschema_specifications import REGISTRY
@@ -165,6 +183,7 @@ def _problems(schema: JsonSchema, value: JsonValue, *, part: JsonSchema | None =
     return [
         f"{'.'.join(str(p) for p in e.absolute_path) or 'input'}: {_short(e.message)}"
         for e in errors
+        if e.validator not in skip
     ]
 
 

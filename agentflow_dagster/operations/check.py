@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from agentflow_dagster.errors import DocumentError, UsageError
 from agentflow_dagster.graph.agent_references import check_references
 from agentflow_dagster.graph.check import check_agent
+from agentflow_dagster.operations.data_sets import row_schemas
 from agentflow_dagster.spec.canonical import content_hash, to_json
 from agentflow_dagster.spec.diagnostics import Diagnostic, Position, error, has_errors, locate
 from agentflow_dagster.spec.forms import AgentSource, as_agent, read_text
@@ -101,7 +102,7 @@ def check_file(
     """
     name = file or str(path)
     source = read_file(path, file=name)
-    return _checked(source, kinds, file=name, agents=agents)
+    return _checked(source, kinds, file=name, agents=agents, folder=path.resolve().parent)
 
 
 def check_text(
@@ -112,7 +113,12 @@ def check_text(
 
 
 def _checked(
-    source: AgentSource, kinds: Catalogue, *, file: str, agents: KnownAgents | None
+    source: AgentSource,
+    kinds: Catalogue,
+    *,
+    file: str,
+    agents: KnownAgents | None,
+    folder: Path | None = None,
 ) -> CheckedFile:
     checked = check_document(
         source.document,
@@ -122,6 +128,7 @@ def _checked(
         file=file,
         agents=agents,
         origin=source.lowering.origin,
+        folder=folder,
     )
     return replace(checked, text=source.text)
 
@@ -168,6 +175,7 @@ def check_document(
     file: str,
     agents: KnownAgents | None = None,
     origin: Callable[[str], str] = str,
+    folder: Path | None = None,
 ) -> CheckedFile:
     """Checks a document that was read.
 
@@ -179,6 +187,7 @@ def check_document(
         file: What diagnostics call it.
         agents: The agents that it may run.
         origin: From a pointer into the document to one into the file.
+        folder: The file's, by which the project's data sets are found; None for the current one.
     """
     diagnostics = list(found)
     agent = plan = None
@@ -188,8 +197,9 @@ def check_document(
             diagnostics += _told_of(parsed, origin)
         else:
             agent = parsed
-            verdict = check_agent(agent, kinds, sources=_sources(agent))
-            told = list(verdict.diagnostics)
+            rows, unread = row_schemas(agent, folder)
+            verdict = check_agent(agent, kinds, sources=_sources(agent), rows=rows)
+            told = [*verdict.diagnostics, *unread]
             if agents is not None:
                 told += check_references(agent, agents)
             plan = None if has_errors(told) else verdict.plan

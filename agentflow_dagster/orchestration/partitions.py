@@ -207,9 +207,18 @@ def shown(partitions: Partitions | None, run: DagsterRun) -> JsonObject:
             allow_retries=False,
         )
     try:
-        keys = _by_dimension(partitions, key)
+        return shown_of(partitions, key)
     except UsageError as problem:
         raise Failure(str(problem), allow_retries=False) from None
+
+
+def shown_of(partitions: Partitions, key: str) -> JsonObject:
+    """What `run` shows of a partition.
+
+    Raises:
+        UsageError: there is no such partition.
+    """
+    keys = _by_dimension(partitions, key)
     told: JsonObject = {"partition": key}
     if partitions.multi is not None:
         told["partition_keys"] = {**keys}
@@ -219,7 +228,7 @@ def shown(partitions: Partitions | None, run: DagsterRun) -> JsonObject:
             try:
                 window = windows.time_window_for_partition_key(keys[name])
             except ValueError:
-                raise Failure(f"There is no partition {key!r}.", allow_retries=False) from None
+                raise UsageError(f"There is no partition {key!r}.") from None
             told["partition_start"] = window.start.isoformat()
             told["partition_end"] = window.end.isoformat()
     return told

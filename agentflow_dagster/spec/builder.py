@@ -12,7 +12,7 @@ from copy import copy
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from agentflow_dagster.errors import DocumentError, UsageError
-from agentflow_dagster.spec import demands, document, partitions, triggers, workflow
+from agentflow_dagster.spec import demands, document, partitions, tests, triggers, workflow
 from agentflow_dagster.spec.diagnostics import nearest
 from agentflow_dagster.spec.element import Element
 from agentflow_dagster.spec.lowering import parse_workflow
@@ -38,7 +38,7 @@ _WORKFLOW_PARTS = ("WorkflowTrigger", "WorkflowResources")
 PARTS: Mapping[str, type[Element]] = {
     **{
         name: part
-        for module in (document, demands, partitions, triggers)
+        for module in (document, demands, partitions, tests, triggers)
         for name, part in vars(module).items()
         if isinstance(part, type) and issubclass(part, Element) and part is not Element
         if name not in _WRITTEN_OTHERWISE

@@ -2,8 +2,8 @@
 
 Codes are stable and grouped: AF1xx the file and its fields, AF2xx expressions, AF3xx the graph,
 AF4xx triggers, AF5xx secrets and environment, AF6xx notebooks, AF7xx what is unwise,
-AF8xx workflows and references to agents, AF9xx accepted but not in force. `spec.catalogue` explains
-each.
+AF80x workflows and references to agents, AF85x tests in the document, AF9xx accepted but not in
+force. `spec.catalogue` explains each.
 """
 
 from __future__ import annotations

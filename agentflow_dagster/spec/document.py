@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
-from agentflow_dagster.spec import element, partitions, triggers
+from agentflow_dagster.spec import element, partitions, tests, triggers
 from agentflow_dagster.spec.demands import Limits, LLMRouting, Resources
 from agentflow_dagster.spec.element import Element, NodeName, Template, Text
 from agentflow_dagster.spec.partitions import Partitions
+from agentflow_dagster.spec.tests import AgentTest
 from agentflow_dagster.spec.triggers import Trigger
 from agentflow_dagster.spec.units import Duration
 
@@ -28,6 +29,7 @@ PATTERN_HINTS = {
     **element.PATTERN_HINTS,
     **triggers.PATTERN_HINTS,
     **partitions.PATTERN_HINTS,
+    **tests.PATTERN_HINTS,
     _AGENT_NAME: "Use lower-case letters, digits and hyphens, beginning with a letter.",
     _AGENT_TAG: "Use letters, digits, `.`, `-` and `_`, as in v1.2.",
     _PORT_REF: "Write `node`, or `node.port`.",
@@ -198,7 +200,7 @@ class Spec(Element):
         description="Which nodes are assets in Dagster: all that hold data, those that `outputs` "
         "reads, or none.",
     )
-    tests: dict[NodeName, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    tests: dict[NodeName, AgentTest] = Field(default_factory=dict[str, AgentTest])
 
 
 class Agent(Element):

@@ -12,7 +12,6 @@ from agentflow_dagster.graph.expressions import RESERVED
 from agentflow_dagster.nodes import builtin_kinds
 from tests.support.documents import (
     SAMPLE,
-    changed,
     codes,
     minimal,
     placed,
@@ -259,11 +258,6 @@ def test_a_condition_is_an_expression_of_a_boolean() -> None:
     (found,) = problems(minimal({"a": {**CHAT, "when": "{{true}}!"}}))
     assert (found.code, found.pointer) == ("AF206", "/spec/nodes/a/when")
     assert codes(minimal({"a": {**CHAT, "when": "{{run.id == 'y'}}"}})) == []
-
-
-def test_tests_are_not_run_yet() -> None:
-    found = problems(changed(sample(), "spec.tests", {"one": {}}))
-    assert ("AF902", "/spec/tests") in [(d.code, d.pointer) for d in found]
 
 
 def test_problems_of_all_parts_are_told_at_once() -> None:

@@ -55,6 +55,12 @@ def triggered(**trigger: JsonValue) -> str:
     return spec({"ask": ASK}, inputs={**BODY, "required": ["body"]}, triggers={"one": trigger})
 
 
+def with_test(expect: JsonObject | None = None, **more: JsonValue) -> str:
+    """A document with one test."""
+    test: JsonObject = {"expect": [expect or {"status": "SUCCESS"}], **more}
+    return spec({"ask": ASK}, tests={"one": test})
+
+
 def polled(query: str, url: str = "{{secret.DB}}") -> str:
     """A document with a trigger that watches a database."""
     watch: JsonObject = {"url": url, "query": query, "mark": "at", "key": "id", "start": 0}
@@ -184,8 +190,16 @@ DOCUMENTS: dict[str, str | bytes] = {
     "AF805": flow(image("a", "docker.io/qa")),
     "AF806": flow(image("a", "agents/nobody")),
     "AF807": flow(image("a", "agents/qa:v9")),
+    "AF851": with_test(mocks={"asc": {"error": "no"}}),
+    "AF852": with_test({"value": "ask.output.text", "regex": "T-(\\d+"}),
+    "AF853": with_test({"value": "ask.output", "schema": {"type": "strng"}}),
+    "AF854": with_test({"value": "ask.output", "jsonpath": "items[", "equals": 1}),
+    "AF855": with_test(input={"bdy": "x"}),
+    "AF856": with_test(mocks={"ask": {"output": {"text": 5}}}),
+    "AF857": with_test(mocks={"ask": {"port": "bug"}}),
+    "AF858": with_test(passRate=0.9),
+    "AF859": with_test(cases={"file": "nowhere.csv"}),
     "AF901": SAMPLE,
-    "AF902": spec({"ask": ASK}, tests={"one": {}}),
     "AF903": SAMPLE,
     "AF911": spec({"ask": {**ASK, "resources": {"cpu": "200m"}}}),
     "AF912": spec({"ask": {**ASK, "limits": {"llmCalls": 100}}}),

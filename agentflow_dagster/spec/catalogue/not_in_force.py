@@ -13,13 +13,6 @@ ENTRIES = (
         advice="Set a limit with your provider.",
     ),
     Entry(
-        code="AF902",
-        severity="warning",
-        means="`tests` are not run in this release.",
-        example="`tests: {one: {}}`",
-        advice="Run the agent with an input of your own.",
-    ),
-    Entry(
         code="AF903",
         severity="warning",
         means="`onUnknown` is not acted on in this release.",

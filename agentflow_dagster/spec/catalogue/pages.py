@@ -13,6 +13,7 @@ from agentflow_dagster.spec.catalogue import (
     not_in_force,
     notebooks,
     secrets,
+    tests,
     triggers,
     unwise,
 )
@@ -22,7 +23,18 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.spec.catalogue.entry import Entry
 
-_GROUPS = (document, expressions, graph, triggers, secrets, notebooks, unwise, agents, not_in_force)
+_GROUPS = (
+    document,
+    expressions,
+    graph,
+    triggers,
+    secrets,
+    notebooks,
+    unwise,
+    agents,
+    tests,
+    not_in_force,
+)
 """A module each; its docstring is the group's title."""
 
 CATALOGUE: Mapping[str, Entry] = MappingProxyType(
