@@ -33,6 +33,7 @@ _COMMANDS: Mapping[str, str] = {
     "run": "Run an agent and wait for its result.",
     "runs": "List the newest runs.",
     "schema": "Print the JSON Schema of agent documents.",
+    "test": "Run the tests that agents bring along.",
     "up": "Start everything and keep it running until Ctrl-C.",
     "version": "Print the version.",
 }

@@ -21,6 +21,8 @@ _STATUS_COLOURS = {
     "CANCELED": "yellow",
     "HANDLED_ERROR": "yellow",
     "SKIPPED": "bright_black",
+    "PASSED": "green",
+    "FAILED": "red",
 }
 
 # Control characters, but tab and newline.

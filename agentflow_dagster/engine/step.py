@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from agentflow_dagster.engine.failures import redacted_checks, run_error
 from agentflow_dagster.engine.redaction import MIN_LENGTH, Redactor
 from agentflow_dagster.engine.scope import node_values
+from agentflow_dagster.engine.stand_ins import StandIn, stand_in
 from agentflow_dagster.errors import RunError, StepTimeout
 from agentflow_dagster.graph import templates
 from agentflow_dagster.graph.inputs import conform
@@ -49,7 +50,10 @@ _GRACE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The adapters that steps work with; built in one place and handed in."""
+    """The adapters that steps work with; built in one place and handed in.
+
+    Where a test has something stand in for nodes, `stand_ins` says what, by their paths.
+    """
 
     kinds: Mapping[str, Kind[KindConfig]]
     model: Model
@@ -59,6 +63,7 @@ class Services:
     notebooks: Notebooks = field(default_factory=NoNotebooks)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     data: Path | None = None
+    stand_ins: Mapping[str, StandIn] = field(default_factory=dict[str, StandIn])
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +200,13 @@ async def _attempt(
     scope = _scope(plan, attempt, services, secrets)
     node = step.node
     kind = services.kinds[node.kind]
-    _require_set(step, kind, scope)
+    instead = stand_in(attempt.surroundings.path + step.name, services.stand_ins)
+    if instead is None:
+        _require_set(step, kind, scope)
     if node.when is not None and templates.fill(node.when, scope) is not True:
         return None
+    if instead is not None:
+        return instead.result()
     filled = cast("dict[str, Value]", templates.fill(kind.templated(node.with_), scope))
     config = kind.config.model_validate({**node.with_, **filled}, by_alias=True, by_name=False)
     setup = plan.agent.spec.defaults.code

@@ -30,7 +30,11 @@ NOT_IN_FORCE = frozenset({"AF901"})
 
 
 @pytest.mark.parametrize("text", AGENTS)
-def test_an_agent_in_a_page_passes_the_check(text: str, tmp_path: Path) -> None:
+def test_an_agent_in_a_page_passes_the_check(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTFLOW_DATA", str(ROOT / "notebooks" / "data"))
+    (tmp_path / "definitions.py").touch()
     file = tmp_path / "shown.agent.yaml"
     file.write_text(text)
     found = check_file(file, all_kinds()).diagnostics

@@ -9,7 +9,7 @@ A file defines `work`, imports nothing of AgentFlow but `spec.values`, and gives
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.ports.code import CodeRequest
@@ -17,7 +17,7 @@ from agentflow_dagster.ports.code import CodeRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agentflow_dagster.ports.kind import NodeContext
+    from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.spec.values import Value
 
 USUAL_MEMORY = 1024**3
@@ -25,8 +25,21 @@ USUAL_MEMORY = 1024**3
 Work: TypeAlias = Literal["finding", "judging", "querying", "rendering"]
 
 
+class Bounds(Protocol):
+    """Whose work it is, where it is done and within which limits, as a node's context says it."""
+
+    @property
+    def node(self) -> str: ...
+    @property
+    def code(self) -> CodeRunner: ...
+    @property
+    def timeout(self) -> float: ...
+    @property
+    def memory_bytes(self) -> int | None: ...
+
+
 async def done_apart(
-    context: NodeContext,
+    context: Bounds,
     work: Work,
     given: Mapping[str, Value],
     *,
