@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.graph.agent_references import parse_reference, references
-from agentflow_dagster.operations.agents import known_agents, named_files
-from agentflow_dagster.operations.check import check_file
-from agentflow_dagster.operations.pinning import deployed_version, in_order, pinned
-from agentflow_dagster.spec.canonical import content_hash, to_json
+from agentflow_dagster.operations.storing import checked_with_what_they_run, store_held
 from agentflow_dagster.spec.diagnostics import nearest
 from agentflow_dagster.spec.parse import parse_agent
 from agentflow_dagster.stores import database_url, open_stores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from agentflow_dagster.graph.agent_references import AgentReference
     from agentflow_dagster.operations.check import CheckedFile
     from agentflow_dagster.operations.project import Project
-    from agentflow_dagster.ports.stores import Deployment, Version, VersionHash, VersionStore
+    from agentflow_dagster.ports.stores import Deployment, Version, VersionStore
     from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.kind import Catalogue
 
@@ -47,74 +43,13 @@ def deploy_files(
         DocumentError: a file has errors.
         UsageError: a file is missing, or two say the same name.
     """
-    known = known_agents(project, versions, more=paths)
-
-    def checked_file(path: Path) -> CheckedFile:
-        return check_file(path, kinds, file=project.relative(path), agents=known)
-
-    checked = [checked_file(path) for path in paths]
-    names: dict[str, str] = {}
-    for one in checked:
-        name = one.require().agent.name.replace("-", "_")
-        if name in names:
-            raise UsageError(f"{one.file} and {names[name]} are both called {name!r}.")
-        names[name] = one.file
-    by_name = {one.require().agent.name: one for one in checked}
-    _add_what_they_run(project, versions, by_name, checked_file)
+    by_name = checked_with_what_they_run(project, versions, kinds, paths)
     _refuse_clashes(project, versions, list(by_name.values()))
-    agents = {name: one.require().agent for name, one in by_name.items()}
-    hashes: dict[str, VersionHash] = {}
     done: list[Deployed] = []
-
-    def version_of(reference: AgentReference) -> VersionHash:
-        coming = by_name.get(reference.name)
-        if coming and reference.tag in {None, coming.require().agent.metadata.tag}:
-            return hashes[reference.name]
-        found = deployed_version(versions, project.environment, reference)
-        if found is None:
-            raise UsageError(
-                f"{reference} is not deployed.", hint="Deploy a file that has this name and tag."
-            )
-        return found
-
-    for one in in_order(by_name, agents):
-        agent = pinned(one.require().agent, version_of)
-        hash_ = hashes[agent.name] = cast("VersionHash", content_hash(agent))
-        version = versions.put(agent.name, hash_, to_json(agent), one.source)
+    for version in store_held(project, versions, by_name):
         deployment, changed = versions.deploy(project.environment, version.hash)
         done.append(Deployed(deployment, changed))
     return done
-
-
-def store_version(versions: VersionStore, checked: CheckedFile) -> Version:
-    """Stores a checked file's version without deploying it; tags stay tags."""
-    return versions.put(
-        checked.require().agent.name, checked.hash, checked.document, checked.source
-    )
-
-
-def _add_what_they_run(
-    project: Project,
-    versions: VersionStore,
-    coming: dict[str, CheckedFile],
-    checked_file: Callable[[Path], CheckedFile],
-) -> None:
-    """Adds the project's files of agents that are run and are not deployed, and of theirs."""
-    files = {(file.name, file.tag): file.path for file in named_files([*project.working_files()])}
-    by_name = {name: path for (name, _), path in files.items()}
-    waiting = list(coming.values())
-    while waiting:
-        for _, text in references(waiting.pop().require().agent):
-            reference = parse_reference(text)
-            if reference is None or reference.digest or reference.name in coming:
-                continue
-            if deployed_version(versions, project.environment, reference):
-                continue
-            tag = (reference.name, reference.tag)
-            path = files.get(tag) if reference.tag else by_name.get(reference.name)
-            if path is not None:
-                coming[reference.name] = checked_file(path)
-                waiting.append(coming[reference.name])
 
 
 def publish(project: Project) -> bool:

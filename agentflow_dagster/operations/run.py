@@ -14,9 +14,13 @@ from agentflow_dagster.graph.inputs import complete_input
 from agentflow_dagster.operations.announcement import found_running
 from agentflow_dagster.operations.check import check_file
 from agentflow_dagster.operations.components import Ports
-from agentflow_dagster.operations.deploy import store_version
 from agentflow_dagster.operations.platform import Platform, start_platform
 from agentflow_dagster.operations.stores import project_stores
+from agentflow_dagster.operations.storing import (
+    checked_with_what_they_run,
+    store_held,
+    store_version,
+)
 from agentflow_dagster.spec.diagnostics import nearest
 
 if TYPE_CHECKING:
@@ -69,7 +73,7 @@ def run_agent(
         DocumentError: the file has errors.
     """
     with project_stores(project) as stores:
-        chosen = find_runnable(project, stores.versions, kinds, target)
+        chosen = find_runnable(project, stores.versions, kinds, target, held=True)
     complete_input(cast("JsonSchema", chosen.plan.agent.spec.inputs), input_)
     asked = _asked(chosen.plan, partition)
     with _platform(project, chosen, progress) as platform:
@@ -142,9 +146,22 @@ def _stop(platform: Platform, run_id: str) -> None:
 
 
 def find_runnable(
-    project: Project, versions: VersionStore, kinds: Catalogue, target: str
+    project: Project,
+    versions: VersionStore,
+    kinds: Catalogue,
+    target: str,
+    *,
+    held: bool = False,
 ) -> Runnable:
     """The agent of that name, or the one in that file.
+
+    Args:
+        project: Where it belongs.
+        versions: What is deployed, and where a file's version is put.
+        kinds: Every node kind known here.
+        target: A name, or a file's path.
+        held: Whether a file's references are held to versions, as a deployment does, and those
+            stored too; without it they need not be sound.
 
     Raises:
         UsageError: there is none.
@@ -152,7 +169,7 @@ def find_runnable(
     """
     path = Path(target)
     if path.suffix in {".yaml", ".yml", ".json", ".ipynb"} or "/" in target:
-        return _from_file(project, versions, kinds, path)
+        return _from_file(project, versions, kinds, path, held=held)
     wanted = target.replace("_", "-")
     live = {
         d.version.agent.replace("_", "-"): d.version for d in versions.live(project.environment)
@@ -161,7 +178,7 @@ def find_runnable(
         return Runnable(plan_of(live[wanted].document, kinds), live[wanted], alone=False)
     files = {_stem(file): file for file in project.working_files()}
     if wanted in files:
-        return _from_file(project, versions, kinds, files[wanted])
+        return _from_file(project, versions, kinds, files[wanted], held=held)
     raise UsageError(
         f"There is no agent {target!r}.",
         hint=nearest(wanted, {*live, *files}) or "Deploy one: agentflow deploy FILE",
@@ -172,10 +189,17 @@ def _stem(path: Path) -> str:
     return path.name.partition(".")[0].replace("_", "-")
 
 
-def _from_file(project: Project, versions: VersionStore, kinds: Catalogue, path: Path) -> Runnable:
-    checked = check_file(path, kinds, file=project.relative(path))
-    plan = checked.require()
-    return Runnable(plan, store_version(versions, checked), alone=True)
+def _from_file(
+    project: Project, versions: VersionStore, kinds: Catalogue, path: Path, *, held: bool
+) -> Runnable:
+    if not held:
+        checked = check_file(path, kinds, file=project.relative(path))
+        plan = checked.require()
+        return Runnable(plan, store_version(versions, checked), alone=True)
+    files = checked_with_what_they_run(project, versions, kinds, [path])
+    name = next(iter(files))
+    version = next(v for v in store_held(project, versions, files) if v.agent == name)
+    return Runnable(plan_of(version.document, kinds), version, alone=True)
 
 
 @contextmanager

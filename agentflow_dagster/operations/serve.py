@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.nodes import all_kinds
 from agentflow_dagster.operations.check import check_file
-from agentflow_dagster.operations.deploy import store_version
 from agentflow_dagster.operations.project import SERVE_VARIABLE, Project
 from agentflow_dagster.operations.stores import project_stores
+from agentflow_dagster.operations.storing import store_version
 from agentflow_dagster.orchestration.location import Definitions, Served, agent_definitions
 
 if TYPE_CHECKING:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentflow_dagster.errors import DocumentError, UsageError
-from agentflow_dagster.graph.agent_references import references
+from agentflow_dagster.graph.agent_references import parse_reference, references
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.agents import known_agents
 from agentflow_dagster.operations.deploy import deploy_files, undeploy
 from agentflow_dagster.operations.listing import list_agents
 from agentflow_dagster.operations.project import Project
+from agentflow_dagster.operations.run import find_runnable
+from agentflow_dagster.ports.stores import VersionHash
 from agentflow_dagster.spec.canonical import content_hash
 from agentflow_dagster.spec.parse import parse_agent
 from agentflow_dagster.stores import open_stores
@@ -154,3 +156,19 @@ def test_what_another_one_runs_is_not_taken_away(project: Project, stores: Store
     assert [d.version.agent for d in stores.versions.live("local")] == ["writer"]
     with pytest.raises(UsageError, match="Did you mean 'writer'"):
         undeploy(project, stores.versions, "writter")
+
+
+def test_a_file_that_is_run_is_held_to_what_its_references_mean(
+    project: Project, stores: Stores
+) -> None:
+    file = project.root / "notebooks" / "both.workflow.yaml"
+    found = find_runnable(project, stores.versions, KINDS, str(file), held=True)
+    assert found.alone
+    first, second = (parse_reference(text) for text in runs(found.version))
+    for one, content in ((first, "one"), (second, "two")):
+        version = stores.versions.get(VersionHash(one.digest)) if one and one.digest else None
+        assert version is not None
+        assert content in str(version.document)
+    assert not stores.versions.live(project.environment)
+    deployed = deploy(project, stores, "both.workflow.yaml")
+    assert deployed["both"].hash == found.version.hash

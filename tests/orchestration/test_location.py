@@ -21,9 +21,9 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster_shared.serdes import serialize_value
 
 from agentflow_dagster.nodes import all_kinds
-from agentflow_dagster.operations.deploy import store_version
 from agentflow_dagster.operations.project import Project
 from agentflow_dagster.operations.serve import served_now
+from agentflow_dagster.operations.storing import store_version
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.location import Served, agent_definitions
 from agentflow_dagster.ports.stores import GenerationId, Version, VersionHash
