@@ -92,15 +92,20 @@ class Project:
         for path in sorted(folder.rglob("*")):
             if ".ipynb_checkpoints" in path.parts or not path.is_file():
                 continue
-            if path.name.endswith(_AGENT_FILES) or (
-                path.suffix == ".ipynb" and b"%%node" in path.read_bytes()
-            ):
+            if is_agent_file(path):
                 yield path
 
     def relative(self, path: Path) -> str:
         """A path as diagnostics and sources tell it: from the root where it lies inside."""
         full = path.resolve()
         return str(full.relative_to(self.root) if full.is_relative_to(self.root) else full)
+
+
+def is_agent_file(path: Path) -> bool:
+    """Whether a file's name, or of a notebook a cell of it, says that it holds an agent."""
+    if path.name.endswith(_AGENT_FILES):
+        return True
+    return path.suffix == ".ipynb" and b"%%node" in path.read_bytes()
 
 
 def _from_file(path: Path) -> dict[str, str]:
