@@ -58,7 +58,13 @@ def instance_config(home: Path, *, queued: bool, max_runs: int) -> dict[str, obj
             },
         }
     return {
-        "storage": {"postgres": {"postgres_url": {"env": DATABASE_VARIABLE}}},
+        "storage": {
+            "custom": {
+                "module": "agentflow_dagster.orchestration.storage",
+                "class": "LastingStorage",
+                "config": {"postgres_url": {"env": DATABASE_VARIABLE}},
+            }
+        },
         "run_coordinator": coordinator,
         "run_launcher": {
             "module": "agentflow_dagster.orchestration.launcher",

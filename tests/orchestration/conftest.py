@@ -53,8 +53,6 @@ def new_bench(server_url: str, template: str, home: Path) -> Generator[Bench]:
             opened_instance(home, url, patch) as instance,
             open_stores(url, home / "artifacts") as stores,
         ):
-            # One connection for many events; otherwise Dagster makes one for each.
-            instance.optimize_for_webserver(60_000, 3_600, 10)
             yield Bench(instance, stores, url, home / "artifacts")
 
 
