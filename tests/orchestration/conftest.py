@@ -23,8 +23,10 @@ KEPT = frozenset({"alembic_version", "secondary_indexes", "instance_info", "kvs"
 
 
 @pytest.fixture
-def bench(lasting_bench: Bench) -> Bench:
+def bench(lasting_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Nothing is stored, nothing served."""
+    # Another module's bench may have taken the variable away when it ended.
+    monkeypatch.setenv(DATABASE_VARIABLE, lasting_bench.database_url)
     empty(lasting_bench)
     lasting_bench.clear()
     return lasting_bench
