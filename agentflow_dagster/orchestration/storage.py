@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from dagster_postgres.event_log import PostgresEventLogStorage
@@ -48,16 +48,16 @@ class LastingStorage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, object]
     ) -> LastingStorage:
-        return cls(config_value["postgres_url"], inst_data=inst_data)
+        return cls(str(config_value["postgres_url"]), inst_data=inst_data)
 
 
 class OrderedEventLog(PostgresEventLogStorage):
     """Stores events, each with all that is noted of it, in one transaction under the lock."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, postgres_url: str, *, should_autocreate_tables: bool) -> None:
+        super().__init__(postgres_url, should_autocreate_tables)
         self._at_hand = threading.local()
         self._tables: set[str] = set()
 
