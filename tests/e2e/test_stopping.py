@@ -141,7 +141,9 @@ def ticks(client: DagsterClient) -> set[str]:
     return {tick["id"] for tick in told if tick["status"] != "STARTED"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGHUP, marks=pytest.mark.soak), signal.SIGKILL]
+)
 def test_up_takes_its_runs_along(site: Site, number: signal.Signals) -> None:
     started = site.up()
     with httpx.Client(timeout=60) as http:
@@ -160,7 +162,9 @@ def test_up_takes_its_runs_along(site: Site, number: signal.Signals) -> None:
     [
         (signal.SIGTERM, "Starting PostgreSQL"),
         (signal.SIGINT, "Loading the agents"),
-        (signal.SIGTERM, "Waiting for the sensor to start ticket 2"),
+        pytest.param(
+            *(signal.SIGTERM, "Waiting for the sensor to start ticket 2"), marks=pytest.mark.soak
+        ),
     ],
 )
 def test_demo_leaves_nothing(site: Site, number: signal.Signals, moment: str) -> None:
