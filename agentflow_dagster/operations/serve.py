@@ -11,6 +11,7 @@ from agentflow_dagster.operations.check import check_file
 from agentflow_dagster.operations.project import SERVE_VARIABLE, Project
 from agentflow_dagster.operations.stores import project_stores
 from agentflow_dagster.operations.storing import store_version
+from agentflow_dagster.operations.testing import DocumentTests
 from agentflow_dagster.orchestration.location import Definitions, Served, agent_definitions
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ def project_definitions(resources: Mapping[str, object], *, project: Project) ->
     kinds = all_kinds()
     with project_stores(project) as stores:
         return agent_definitions(
-            lambda: served_now(project, stores.versions, kinds), stores.versions, kinds, resources
+            lambda: served_now(project, stores.versions, kinds),
+            stores.versions,
+            kinds,
+            resources,
+            tester=DocumentTests(),
         )
 
 

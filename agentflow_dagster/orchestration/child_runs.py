@@ -57,6 +57,28 @@ class Peers:
     compile: Callable[[Version], CompiledAgent]
 
 
+def version_of(reference: str, peers: Peers, stores: Stores) -> Version:
+    """The version that a reference means.
+
+    Raises:
+        RunError: there is none.
+    """
+    parsed = parse_reference(reference)
+    if parsed is None:
+        raise RunError(f"{reference!r} names no agent.", retryable=False)
+    if parsed.digest is not None:
+        found = stores.versions.get(VersionHash(parsed.digest))
+    else:
+        found = peers.versions.get(parsed.name)
+    if found is None or not _answers(found, parsed):
+        raise RunError(
+            f"There is no agent {reference!r} here.",
+            hint=f"The agents are: {', '.join(sorted(peers.versions))}. Deploy it first.",
+            retryable=False,
+        )
+    return found
+
+
 class ChildRuns:
     """Runs agents for the steps of one run.
 
@@ -93,7 +115,7 @@ class ChildRuns:
     ) -> AgentOutcome:
         CURRENT.set(cancellation)
         stores: Stores = self._context.resources.stores.open()
-        version = self._version(call, stores)
+        version = version_of(call.agent, self._peers, stores)
         chain = self._chain(version.agent)
         compiled = self._peers.compile(version)
         if (earlier := self._finished(call, version)) is not None:
@@ -111,22 +133,6 @@ class ChildRuns:
     @property
     def _instance(self) -> DagsterInstance:
         return self._context.instance
-
-    def _version(self, call: AgentCall, stores: Stores) -> Version:
-        reference = parse_reference(call.agent)
-        if reference is None:
-            raise RunError(f"{call.agent!r} names no agent.", retryable=False)
-        if reference.digest is not None:
-            found = stores.versions.get(VersionHash(reference.digest))
-        else:
-            found = self._peers.versions.get(reference.name)
-        if found is None or not _answers(found, reference):
-            raise RunError(
-                f"There is no agent {call.agent!r} here.",
-                hint=f"The agents are: {', '.join(sorted(self._peers.versions))}. Deploy it first.",
-                retryable=False,
-            )
-        return found
 
     def _chain(self, agent: str) -> list[str]:
         """The agents above the run and the run's own; refuses what would never end."""

@@ -21,12 +21,14 @@ from agentflow_dagster.errors import DocumentError
 from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.orchestration.child_runs import Peers
 from agentflow_dagster.orchestration.compile import CompiledAgent, compile_agent
+from agentflow_dagster.orchestration.document_tests import compile_tests
 from agentflow_dagster.orchestration.triggers import schedules, sensor
 from agentflow_dagster.ports.stores import GenerationId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from agentflow_dagster.orchestration.document_tests import Tester
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.stores import Version, VersionStore
     from agentflow_dagster.spec.kind import KindConfig
@@ -50,6 +52,8 @@ def agent_definitions(
     store: VersionStore,
     kinds: Mapping[str, Kind[KindConfig]],
     resources: Mapping[str, object],
+    *,
+    tester: Tester | None = None,
 ) -> Definitions:
     """Builds the definitions; call it inside a function decorated with `dagster.definitions`.
 
@@ -58,6 +62,7 @@ def agent_definitions(
         store: Keeps the sets that runs are pinned to.
         kinds: Every node kind known here.
         resources: `RUN_RESOURCES`, by key.
+        tester: Runs the tests of documents; None leaves them out.
     """
     context = DefinitionsLoadContext.get()
     rebuilding = context.load_type == DefinitionsLoadType.RECONSTRUCTION
@@ -69,13 +74,14 @@ def agent_definitions(
         served = list(live())
         generation = store.pin({s.version.agent: s.version.hash for s in served})
     context.add_to_pending_reconstruction_metadata(GENERATION, generation)
-    return _definitions(served, kinds, resources)
+    return _definitions(served, kinds, resources, tester)
 
 
 def _definitions(
     served: Sequence[Served],
     kinds: Mapping[str, Kind[KindConfig]],
     resources: Mapping[str, object],
+    tester: Tester | None,
 ) -> Definitions:
     compiled: list[tuple[CompiledAgent, bool]] = []
     peers = peers_of([one.version for one in served], kinds)
@@ -88,9 +94,18 @@ def _definitions(
         except Exception:  # noqa: BLE001 - nor one that we, or Dagster, cannot compile.
             _log.exception("%s is not served: it cannot be compiled.", one.version.agent)
     sensors = [s for agent, on in compiled if (s := sensor(agent, running=on)) is not None]
+    tests = [
+        compile_tests(agent.plan, agent.version, kinds, peers, tester)
+        for agent, _ in compiled
+        if tester is not None and agent.plan.agent.spec.tests
+    ]
     return Definitions(
-        assets=[assets for agent, _ in compiled for assets in agent.assets],
-        jobs=[agent.job for agent, _ in compiled],
+        assets=[
+            *(assets for agent, _ in compiled for assets in agent.assets),
+            *(one.asset for one in tests),
+        ],
+        asset_checks=[check for one in tests for check in one.checks],
+        jobs=[*(agent.job for agent, _ in compiled), *(one.job for one in tests)],
         schedules=[s for agent, on in compiled for s in schedules(agent, running=on)],
         sensors=sensors,
         resources=dict(resources),

@@ -25,6 +25,8 @@ LLM_TAG = "agentflow/llm"
 """Model settings, as JSON, that go before the agent's own defaults."""
 MEMORY_TAG = "agentflow/memory_bytes"
 """Most memory that any step of a run may take, whatever it says itself."""
+TESTED_TAG = "agentflow/tests_of"
+"""On runs of tests: the agent. They are none of its runs, so that they do not carry `AGENT_TAG`."""
 LABEL_PREFIX = "label/"
 """Labels stand apart from our own tags, so that none can pass for one of them."""
 
@@ -66,6 +68,11 @@ def step_key(agent: str, node: str) -> str:
 def job_name(agent: str) -> str:
     """The job that runs a whole agent."""
     return f"{dagster_name(agent)}_job"
+
+
+def tests_job_name(agent: str) -> str:
+    """The job that runs the tests of an agent's document."""
+    return f"{dagster_name(agent)}__tests"
 
 
 def sensor_name(agent: str) -> str:

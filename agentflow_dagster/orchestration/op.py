@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.graph.plan import Plan, PlanStep
     from agentflow_dagster.orchestration.child_runs import Peers
     from agentflow_dagster.orchestration.source_run import Ground
+    from agentflow_dagster.ports.agents import Agents
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.stores import StepStore
     from agentflow_dagster.spec.kind import KindConfig
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 _LINKS = 50
 
 
-def _unannotated(body: Callable[..., Iterator[object]]) -> Callable[..., Iterator[object]]:
+def unannotated(body: Callable[..., Iterator[object]]) -> Callable[..., Iterator[object]]:
     """Dagster checks annotations, and cannot read postponed ones."""
     body.__annotations__.clear()
     return body
@@ -96,16 +97,7 @@ def op_body(
             _llm(context.run.tags),
             _memory_bytes(context.run.tags),
         )
-        services = Services(
-            kinds=kinds,
-            model=context.resources.model.adapter(),
-            code=context.resources.code.adapter(),
-            secrets=context.resources.secrets.adapter(),
-            agents=ChildRuns(context, peers),
-            notebooks=context.resources.code.notebooks(),
-            environment=context.resources.secrets.environment(),
-            data=context.resources.code.data(),
-        )
+        services = step_services(context, kinds, ChildRuns(context, peers))
         kind = kinds[step.node.kind]
         try:
             done = run_step(run_attempt(plan, step, attempt, services))
@@ -118,10 +110,26 @@ def op_body(
         yield from _finished(context, step, _Kept(steps, here.key, step.name), done)
         yield from checks.results(context, plan, step, kind, came_out)
 
-    return _unannotated(compute)
+    return unannotated(compute)
 
 
-@_unannotated
+def step_services(
+    context: OpExecutionContext, kinds: Mapping[str, Kind[KindConfig]], agents: Agents
+) -> Services:
+    """What steps work with: the adapters that the project's resources hand out."""
+    return Services(
+        kinds=kinds,
+        model=context.resources.model.adapter(),
+        code=context.resources.code.adapter(),
+        secrets=context.resources.secrets.adapter(),
+        agents=agents,
+        notebooks=context.resources.code.notebooks(),
+        environment=context.resources.secrets.environment(),
+        data=context.resources.code.data(),
+    )
+
+
+@unannotated
 def start_body(context: OpExecutionContext, inputs: object) -> Iterator[object]:
     """The body of the step that is there in every run."""
     del context, inputs

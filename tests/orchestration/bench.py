@@ -29,6 +29,7 @@ from dagster._core.test_utils import in_process_test_workspace
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from agentflow_dagster.nodes import builtin_kinds
+from agentflow_dagster.operations.testing import DocumentTests
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.input_config import run_config
 from agentflow_dagster.orchestration.location import Served, agent_definitions, compile_version
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "str | JsonObject"
 """An agent as YAML or as a document."""
-_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
+QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,11 @@ class Bench:
     def defs(self) -> Definitions:
         """As a project's `definitions.py`: what Dagster asks for, loading or rebuilding."""
         return agent_definitions(
-            lambda: list(self.served.values()), self.stores.versions, self.kinds, self.resources
+            lambda: list(self.served.values()),
+            self.stores.versions,
+            self.kinds,
+            self.resources,
+            tester=DocumentTests(),
         )
 
     def run(
@@ -320,7 +325,7 @@ class Bench:
         definition = self.repository.get_job(job)
         return self.instance.create_run_for_job(
             definition,
-            run_config={**config, "loggers": _QUIET},
+            run_config={**config, "loggers": QUIET},
             asset_selection=(
                 {AssetKey(key.split("/")) for key in select} if select is not None else None
             ),

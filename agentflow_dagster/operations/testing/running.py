@@ -20,6 +20,7 @@ from agentflow_dagster.models import SentenceModel
 from agentflow_dagster.operations.data_sets import picked_rows, read_rows
 from agentflow_dagster.operations.testing.agents import MemoryAgents
 from agentflow_dagster.operations.testing.judging import Judge, RunFacts
+from agentflow_dagster.operations.testing.telling import told_lines
 from agentflow_dagster.ports.document_tests import Broken, CaseReport, TestReport
 from agentflow_dagster.ports.journal import MemoryJournal
 from agentflow_dagster.ports.stores import StepOutput
@@ -95,6 +96,10 @@ class DocumentTests:
 
         reports = await asyncio.gather(*(one(case) for case in cases))
         return TestReport(plan.agent.name, name, test.node, tuple(reports), test.pass_rate)
+
+    def told(self, report: TestReport) -> str:
+        """What a person has to know of a test that failed; "" of one that passed."""
+        return "" if report.passed else "\n".join(told_lines(report))
 
     async def _case(
         self, plan: Plan, test: AgentTest, case: _Case, services: Services
