@@ -119,9 +119,9 @@ def components(project: Project, ports: Ports, *, workspace: Path, daemon: bool)
     return found
 
 
-def write_workspace(home: Path, code_server: int) -> Path:
+def write_workspace(folder: Path, code_server: int) -> Path:
     """A workspace file that names the code server, which webserver and daemon share."""
-    path = home / "workspace.yaml"
+    path = folder / "workspace.yaml"
     path.write_text(
         "load_from:\n"
         f"  - grpc_server: {{host: {HOST}, port: {code_server}, location_name: agentflow}}\n"

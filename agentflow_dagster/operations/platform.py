@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -120,12 +121,15 @@ def start_platform(
         prepare_instance(dagster_home, url)
         apply_limits(project)
         # A component that has to be killed leaves its temporary files; they go with this folder.
-        variables["TMPDIR"] = stack.enter_context(
+        own = stack.enter_context(
             TemporaryDirectory(prefix="agentflow-", ignore_cleanup_errors=True)
         )
+        variables["TMPDIR"] = own
         logs = project.home / "logs"
         processes = stack.enter_context(Processes(logs, variables, project.root))
-        workspace = write_workspace(project.home, ports.code_server)
+        # Not in the home: a run of its own beside a running project must not change what the
+        # daemon of that one reads again every minute.
+        workspace = write_workspace(Path(own), ports.code_server)
         parts = components(project, ports, workspace=workspace, daemon=daemon)
         # Webserver and daemon keep for a minute what they found when they first looked at the code
         # server, so it must be there before them.

@@ -7,6 +7,7 @@ import signal
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,7 +21,6 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     from tests.support.command import Started
 
@@ -44,6 +44,12 @@ spec:
     third: {kind: code.python, after: [second], with: {code: "pass"}}
   outputs: {x: "{{first.output.x}}"}
 """
+
+BELOW = """query($tag: ExecutionTag!) { runsOrError(filter: {tags: [$tag]}) {
+  ... on Runs { results { jobName } } } }"""
+SAMPLES = Path(__file__).parents[2] / "notebooks"
+BILL = {"subject": "Charged twice", "body": "My card was charged twice for one invoice."}
+CRASH = {"subject": "Crash on save", "body": "The editor crashes when I save a file."}
 
 
 @dataclass(frozen=True)
@@ -152,8 +158,13 @@ def test_a_deployed_agent_runs_on_what_is_up(up: Up) -> None:
     assert told["run_id"] in up.project.call("runs").stdout
 
 
-def test_a_run_that_fails_ends_with_1(project: Project) -> None:
-    """Alone: nothing is up, so it starts what it needs and stops it."""
+def test_a_run_of_a_file_that_fails_beside_what_is_up(up: Up) -> None:
+    """It starts what it needs and stops it, and what is up goes on as it was."""
+    project = up.project
+    before = {process.pid for process in project.command.living()}
+    daemon = next(p.cmdline() for p in project.command.living() if "dagster._daemon" in p.cmdline())
+    workspace = Path(daemon[daemon.index("--workspace") + 1])
+    read = workspace.read_text()
     path = project.write("gives_up.agent.yaml", FAILING)
     done = project.call("run", path)
     assert done.returncode == 1
@@ -162,9 +173,10 @@ def test_a_run_that_fails_ends_with_1(project: Project) -> None:
         in done.stdout
     )
     assert "FAILURE in" in done.stdout
-    assert project.command.living() == []
+    assert workspace.read_text() == read
+    assert {process.pid for process in project.command.living()} <= before
 
-    told = json.loads(project.call("runs", "--json").stdout)["runs"]
+    told = json.loads(project.call("runs", "gives-up", "--json").stdout)["runs"]
     assert [(run["agent"], run["status"]) for run in told] == [("gives-up", "FAILURE")]
 
 
@@ -201,3 +213,63 @@ def test_ctrl_c_stops_the_run(project: Project, tmp_path: Path) -> None:
     told = json.loads(project.call("runs", "--json").stdout)["runs"]
     assert [(run["agent"], run["status"]) for run in told] == [("endless", "CANCELED")]
     assert project.command.living() == []
+
+
+def test_the_workflow_of_the_samples_from_deploying_to_deleting(up: Up) -> None:
+    """By the words that people know from elsewhere: `workflow.yaml`, `list workflows` …"""
+    project, name = up.project, "customer-support-pipeline"
+    for sample in ("classifier.agent", "responder.agent", "qa.agent"):
+        project.write(f"notebooks/{sample}.yaml", (SAMPLES / f"{sample}.yaml").read_text())
+    workflow = SAMPLES / "customer_support_pipeline.workflow.yaml"
+    project.write("workflow.yaml", workflow.read_text())
+    deployed = json.loads(project.call("deploy", "workflow.yaml", "--json").stdout)
+    agents = [one["agent"] for one in deployed["deployed"]]
+    assert sorted(agents) == ["classifier", name, "qa", "responder"]
+    assert agents[-1] == name
+    ours = {one for one in shown(up) if one.startswith("customer_support_pipeline")}
+    assert len(ours) == 4  # its job, its assets' group, its schedule and its sensor
+
+    crash, bill = (
+        json.loads(project.call("run", name, "--input", json.dumps(ticket), "--json").stdout)
+        for ticket in (CRASH, BILL)
+    )
+    assert (crash["status"], bill["status"]) == ("SUCCESS", "SUCCESS"), (crash, bill)
+    first, second = crash["outputs"], bill["outputs"]
+    categories = [one["ticket_classifier"]["category"] for one in (first, second)]
+    assert categories == ["bug", "billing"]
+    assert "error message" in first["response_generator"]["reply"]
+    assert "number of the invoice" in second["response_generator"]["reply"]
+    assert [one["quality_checker"]["verdict"] for one in (first, second)] == ["send", "send"]
+    below = asked(up, BELOW, {"key": "agentflow/parent_run", "value": crash["run_id"]})
+    jobs = {run["jobName"] for run in below["runsOrError"]["results"]}
+    assert jobs == {"classifier_job", "responder_job", "qa_job"}
+
+    listed = json.loads(project.call("list", "workflows", "--json").stdout)["agents"]
+    assert {one["name"]: one["state"] for one in listed}[name] == "live"
+    described = project.call("describe", "workflow", name).stdout
+    for words in (f"{name}  v1", "POST /hooks/api/v1/tickets", "0 9 * * 1-5", "quality_checker"):
+        assert words in described
+
+    gone = project.call("delete", "workflow", name, given="y\n")
+    assert (gone.returncode, gone.stdout) == (0, f"{name} v1 is no longer live in local.\n")
+    assert not ours & shown(up)
+    listed = json.loads(project.call("list", "workflows", "--json").stdout)["agents"]
+    assert name not in {one["name"] for one in listed}
+
+
+def asked(up: Up, query: str, tag: dict[str, str] | None = None) -> dict[str, Any]:
+    """Dagster's answer, as its UI gets it."""
+    address = f"http://127.0.0.1:{up.ports[1]}/graphql"
+    sent = {"query": query, "variables": {"tag": tag}}
+    return httpx.post(address, json=sent, timeout=60).json()["data"]
+
+
+def shown(up: Up) -> set[str]:
+    """What Dagster's UI lists: jobs, groups of assets, schedules and sensors."""
+    query = """{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
+      ... on RepositoryLocation { repositories { jobs { name } assetGroups { groupName }
+        schedules { name } sensors { name } } } } } } } }"""
+    entries = asked(up, query)["workspaceOrError"]["locationEntries"]
+    repositories = [r for one in entries for r in one["locationOrLoadError"]["repositories"]]
+    lists = [part for repository in repositories for part in repository.values()]
+    return {name for part in lists for one in part for name in one.values()}
