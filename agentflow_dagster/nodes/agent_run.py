@@ -11,6 +11,7 @@ from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
 from agentflow_dagster.spec.kind import KindConfig
 
 if TYPE_CHECKING:
+    from agentflow_dagster.spec.kind import RawConfig
     from agentflow_dagster.spec.values import JsonObject, Value
 
 
@@ -48,6 +49,10 @@ spec:
     effects = "external"
     uses = frozenset({"own_llm", "memory"})
     fixed = frozenset({"agent"})
+
+    def describe(self, config: RawConfig) -> str:
+        agent = str(config.get("agent", "another agent")).partition("@")[0]
+        return f"Runs {agent}, and gives its outputs."
 
     async def run(self, context: NodeContext, config: RunAgentConfig) -> NodeResult:
         input_: JsonObject = dict(config.input)

@@ -75,7 +75,8 @@ def compile_agent(
     tags = names.run_tags(plan, version.hash)
     graph = _graph(plan, kinds, tags, peers)
     label = f"v{version.number}" if version.number else f"working file {version.hash[:12]}"
-    description = f"{plan.agent.metadata.description}\n\nVersion: {label}".strip()
+    about = plan.agent.metadata
+    description = f"{about.icon} {about.description}".strip() + f"\n\nVersion: {label}"
     if plan.agent.spec.lineage == "none":
         return CompiledAgent(version, plan, (), _op_job(plan, graph, description, tags))
     assets = _assets(plan, graph, kinds, version)
@@ -170,7 +171,7 @@ def _op(
     return OpDefinition(
         body,
         name=f"{names.dagster_name(plan.agent.name)}__{step.name}",
-        description=step.node.description or kind.summary,
+        description=step.node.description or kind.describe(step.node.with_),
         ins=wiring.input_definitions(inputs),
         outs={
             name: Out(Nothing, is_required=False)
@@ -225,6 +226,6 @@ def _spec(plan: Plan, step: PlanStep, kind: Kind[KindConfig], version: Version) 
         owners=names.owners(plan),
         tags=names.asset_tags(plan, step),
         # Without one of its own, Dagster would show the agent's.
-        description=step.node.description or kind.summary,
+        description=step.node.description or kind.describe(step.node.with_),
         metadata=references.code_references(version, step.name),
     )

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from dagster import DagsterEventType, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 
+from agentflow_dagster.orchestration.names import MACHINE_TAG
+
 if TYPE_CHECKING:
     from dagster._core.launcher.base import LaunchRunContext
-
-MACHINE_TAG = ".agentflow/machine"
-"""Where a run's process is; Dagster's UI hides tags that begin with a dot."""
 
 _CLOCK_SECONDS = 60.0
 """How far a machine's clock may have been set forward since a process told its number."""

@@ -28,11 +28,11 @@ from agentflow_dagster.orchestration.names import (
     PARENT_RUN_TAG,
     allowed,
 )
+from agentflow_dagster.orchestration.preview import markdown
 from agentflow_dagster.orchestration.source_run import ground
 from agentflow_dagster.orchestration.step_journal import StepJournal
 from agentflow_dagster.ports.stores import StepOutput
 from agentflow_dagster.spec.document import LLM
-from agentflow_dagster.spec.values import preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -184,9 +184,12 @@ def _finished(
     kept.put(StepOutput(done.result.port, value, facts))
     metadata: dict[str, Any] = {}
     if step.asset:
-        numbers = {k: v for k, v in facts.items() if k not in {"kind", "attempts"}}
-        metadata = {**numbers, "preview": MetadataValue.md(f"```json\n{preview(value)}\n```")}
-        metadata |= _links(context, done.result.runs)
+        # Dagster folds what is long: what came out stands before what it took.
+        metadata = {
+            "preview": MetadataValue.md(markdown(value)),
+            **_links(context, done.result.runs),
+            **{k: v for k, v in done.figures().items() if v != ""},
+        }
     yield from _leave(context, done.result.port, **metadata)
 
 

@@ -76,6 +76,10 @@ class KindSignature(ABC, Generic[ConfigT]):
         """`ai` of `ai.classify`."""
         return self.name.partition(".")[0]
 
+    def describe(self, config: RawConfig) -> str:
+        """What a node does whose author has not said so."""
+        return self.summary
+
     def templated(self, config: RawConfig) -> dict[str, JsonValue]:
         """The part of the config whose expressions are evaluated once for the node."""
         bodies = {path[0] for path in self.bodies(config).values()}

@@ -89,6 +89,9 @@ def test_it_is_a_run_of_its_own_linked_both_ways(bench: Bench) -> None:
     assert child.tags[names.AGENT_TAG] == "doubler"
     assert child.tags[names.PARENT_NODE_TAG] == "call"
     assert child.tags["label/team"] == "sums"
+    for_people = {"agent", "version", "trigger", "parent_run", "parent_node"}
+    visible = {tag for tag in child.tags if not tag.startswith((".dagster/", "dagster/"))}
+    assert visible == {*(f"agentflow/{name}" for name in for_people), "label/team"}
     told = bench.ran(child.run_id)
     assert told.materialized == {"ask", "twice"}
     (call,) = [m for key, m in ran.materializations.items() if key.path[-1] == "call"]

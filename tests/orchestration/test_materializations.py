@@ -64,7 +64,12 @@ def test_figures_are_numbers_that_the_ui_plots(triaged: Ran) -> None:
 def test_a_node_without_a_model_costs_nothing(triaged: Ran) -> None:
     told = metadata(triaged, "done")
     assert told["tokens_in"] == told["tokens_out"] == told["cost_usd"] == 0
-    assert told["model"] == ""
+    assert "model" not in told
+
+
+def test_what_came_out_stands_first(triaged: Ran) -> None:
+    for node in ("classify", "done"):
+        assert next(iter(metadata(triaged, node))) == "preview"
 
 
 def test_a_node_that_only_chooses_has_neither_figures_nor_a_materialization(triaged: Ran) -> None:
@@ -89,15 +94,35 @@ def test_the_preview_shows_the_value_and_is_bounded(shared_bench: Bench) -> None
     assert len(metadata(ran, "large")["preview"]) < 2_100
 
 
-def test_a_tables_preview_is_its_summary(shared_bench: Bench) -> None:
+def test_a_tables_preview_has_its_first_rows(shared_bench: Bench) -> None:
     nodes = """
     table:
       kind: code.python
-      with: {code: "import pandas as pd; frame = pd.DataFrame({'a': [1, 2]})", outputs: [frame]}
+      with:
+        outputs: [frame]
+        code: |
+          import pandas as pd
+          texts = ["x|y"] + ["long " * 50] * 8
+          frame = pd.DataFrame({"a": range(9), "b": texts}, index=[*"abcdefghi"])
     """
     shared_bench.serve(agent("tables", nodes))
     shown = metadata(shared_bench.run("tables"), "table")["preview"]
-    assert '"rows": 2' in shown
+    assert shown.startswith(
+        "frame: 9 rows, the first 5 of them\n\n| a | b |\n| --- | --- |\n| 0 | x\\|y |\n| 1 | long "
+    )
+    assert "| 4 | " in shown
+    assert "| 5 | " not in shown
+    assert '"rows": 9' in shown
+    assert "$part" not in shown
+
+
+def test_a_node_that_runs_an_agent_says_which() -> None:
+    runs = """
+    other: {kind: agent.run, with: {agent: "agents/qa:v0.8"}}
+    """
+    assert spec(agent("runs", runs), "other").description == (
+        "Runs agents/qa:v0.8, and gives its outputs."
+    )
 
 
 def test_what_an_asset_is_called_and_whose_it_is() -> None:

@@ -71,11 +71,12 @@ def command(words: tuple[str, ...], as_json: bool) -> None:
         told = (f"{n}{'' if project.variables.get(n) else ' (not set)'}" for n in needs)
         click.echo(f"  needs {', '.join(told)}")
     _print_inputs(dict(plan.agent.spec.inputs))
+    about = {s.name: kinds[s.node.kind].describe(s.node.with_) for s in plan.steps}
     print_table(
         "",
         ["node", "kind", "after", "description"],
         [
-            [s.name, s.node.kind, _after(s.edges), s.node.description or kinds[s.node.kind].summary]
+            [s.name, s.node.kind, _after(s.edges), s.node.description or about[s.name]]
             for s in plan.steps
         ],
     )
