@@ -110,7 +110,8 @@ def components(project: Project, ports: Ports, *, workspace: Path, daemon: bool)
         ),
     ]
     if daemon:
-        command = ("-m", "dagster._daemon", "run", "--workspace", str(workspace))
+        command = ("-m", "agentflow_dagster.orchestration.daemon", "run")
+        command += ("--workspace", str(workspace))
         found.append(Component("daemon", [*python, *command], needs_code_server=True))
     if ports.gateway is not None:
         found.append(_gateway(project, ports.gateway, python))

@@ -29,8 +29,9 @@ from dagster._core.definitions.dependency import NodeInvocation
 
 from agentflow_dagster.orchestration import checks, names, partitions, references, wiring
 from agentflow_dagster.orchestration.assets import asset_output, asset_steps, op_outputs
-from agentflow_dagster.orchestration.input_config import STEP_CONFIG, input_mapping
+from agentflow_dagster.orchestration.input_config import input_mapping, part_mapping, step_config
 from agentflow_dagster.orchestration.op import op_body, start_body
+from agentflow_dagster.orchestration.parts import AgentAssets, AgentGraph
 from agentflow_dagster.spec.units import seconds
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _assets(
     plan: Plan, graph: GraphDefinition, kinds: Mapping[str, Kind[KindConfig]], version: Version
 ) -> AssetsDefinition:
     name = names.dagster_name(plan.agent.name)
-    return AssetsDefinition(
+    return AgentAssets(
         node_def=graph,
         keys_by_input_name={},
         keys_by_output_name={
@@ -139,12 +140,13 @@ def _graph(
         body = op_body(plan, step, kinds, run_tags, peers=peers)
         ops.append(_op(plan, step, kinds[step.node.kind], body, inputs))
         wired[NodeInvocation(ops[-1].name, alias=names.allowed(step.name))] = inputs
-    return GraphDefinition(
+    return AgentGraph(
         name=names.dagster_name(plan.agent.name),
         description=plan.agent.metadata.description,
         node_defs=ops,
         dependencies=wired,
         config=input_mapping(plan),
+        part_config=part_mapping(plan),
         output_mappings=[
             OutputMapping(
                 graph_output_name=names.allowed(step.name),
@@ -180,7 +182,7 @@ def _op(
                 *(output for output, _ in checks.specs(plan, step, kind)),
             )
         },
-        config_schema=STEP_CONFIG,
+        config_schema=step_config(plan, step),
         required_resource_keys=set(names.RUN_RESOURCES),
         retry_policy=_retry_policy(step.retry),
         tags={"agentflow/kind": step.node.kind},

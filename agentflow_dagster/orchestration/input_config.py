@@ -25,43 +25,64 @@ from dagster import (
 
 from agentflow_dagster.graph.cel_types import simple_type
 from agentflow_dagster.graph.inputs import conform
-from agentflow_dagster.orchestration.names import allowed
+from agentflow_dagster.orchestration.names import NEWEST, allowed
 from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
-    from agentflow_dagster.graph.plan import Plan
+    from agentflow_dagster.graph.plan import Plan, PlanStep
     from agentflow_dagster.spec.values import JsonObject, JsonSchema
 
 _SCALARS: dict[str, Any] = {"integer": int, "number": float, "boolean": bool}
-STEP_CONFIG = cast("Any", Permissive())
 
 
 def input_mapping(plan: Plan) -> ConfigMapping:
     """The agent's config: `input` starts a run of its own, `source_run` says which run's input and
     upstream values a partial run takes."""
     schema = cast("JsonSchema", plan.agent.spec.inputs)
-    names = [allowed(step.name) for step in plan.steps]
-    choice = cast(
+    choice = _choice(schema)
+    return _mapping(plan, Field(choice, is_required=False) if _optional(schema) else choice)
+
+
+def part_mapping(plan: Plan) -> ConfigMapping:
+    """The config of some of the agent's nodes: unless it says otherwise, they take the rest from
+    the newest run that has it."""
+    choice = _choice(cast("JsonSchema", plan.agent.spec.inputs))
+    return _mapping(plan, Field(choice, default_value={"source_run": NEWEST}))
+
+
+def step_config(plan: Plan, step: PlanStep) -> Field:
+    """The config of one node's op, which `input_mapping` and `part_mapping` fill in.
+
+    The UI opens its launchpad where an asset's op asks for config, and launches at once where none
+    does. An agent that needs an input asks for it in the nodes that every whole run begins with.
+    """
+    asks = not step.asset_parents and not _optional(cast("JsonSchema", plan.agent.spec.inputs))
+    return Field(Permissive(), is_required=asks)
+
+
+def _choice(schema: JsonSchema) -> Any:
+    return cast(
         "Any",
         Selector(
             {
                 "input": Field(_input(schema), description="Starts a run from this input."),
                 "source_run": Field(
                     str,
-                    description="Takes input and upstream values from this run; `newest` is the "
+                    description=f"Takes input and upstream values from this run; `{NEWEST}` is the "
                     "newest successful one that has what is needed.",
                 ),
             }
         ),
     )
 
+
+def _mapping(plan: Plan, schema: Any) -> ConfigMapping:
+    names = [allowed(step.name) for step in plan.steps]
+
     def for_each_step(given: dict[str, Any] | None) -> dict[str, Any]:
         return {name: {"config": given or {}} for name in names}
 
-    return ConfigMapping(
-        config_schema=Field(choice, is_required=False) if _optional(schema) else choice,
-        config_fn=for_each_step,
-    )
+    return ConfigMapping(config_schema=schema, config_fn=for_each_step)
 
 
 def run_config(agent: str, input_: JsonObject) -> dict[str, object]:

@@ -40,6 +40,9 @@ RUN_RESOURCES = frozenset({"model", "code", "secrets", "stores"})
 INPUT = "$input"
 """The node name under which a run's own input is stored."""
 
+NEWEST = "newest"
+"""What config says instead of a source run's id."""
+
 LOCATION = "agentflow"
 """The code location's name in the workspace."""
 

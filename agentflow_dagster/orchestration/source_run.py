@@ -22,7 +22,7 @@ from agentflow_dagster.graph.inputs import complete_input
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.assets import asset_steps
 from agentflow_dagster.orchestration.footing import Footing, Scope, footing, is_closed
-from agentflow_dagster.orchestration.names import INPUT
+from agentflow_dagster.orchestration.names import INPUT, NEWEST
 from agentflow_dagster.orchestration.partitions import PARTITION, PARTITION_TAG, shown
 from agentflow_dagster.ports.stores import StepOutput
 
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 BUILT_ON = "$source"
 """The node name under which the store key of the run that it builds on is stored."""
-NEWEST = "newest"
-"""What config says instead of a run's id."""
 
 _CANDIDATES = 25
 
@@ -161,7 +159,9 @@ def _found(
     ):
         return _named(context, plan, steps, run.parent_run_id)
     tag = names.source_run_tag(plan.agent.name, alone=_is_alone(run, plan.agent.name))
-    named = config.get("source_run") or run.tags.get(tag)
+    named = config.get("source_run")
+    if named in {None, NEWEST}:  # A part's config says the newest by itself; a tag is someone's.
+        named = run.tags.get(tag) or named
     if is_closed(plan, scope) and ("input" in config or (scope.whole and not named)):
         return None
     if named and named != NEWEST:

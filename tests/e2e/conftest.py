@@ -1,4 +1,7 @@
-"""One running project for the session: real database, Dagster, front door, tracker, models."""
+"""One running project for the session: real database, Dagster, front door, tracker, models.
+
+And a browser to look at it with.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,14 @@ from agentflow_dagster.operations.scaffold import scaffold
 from agentflow_dagster.operations.token import project_token
 from agentflow_dagster.operations.tracker import Tracker
 from tests.conftest import new_database
+from tests.support.chromium import chromium
 from tests.support.openai_server import OpenAIServer
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from playwright.sync_api import BrowserContext, Page
 
     from agentflow_dagster.graph.plan import Plan
     from agentflow_dagster.orchestration.record import RunRecord
@@ -103,3 +109,20 @@ def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Gene
         found = Running(project, platform, tracker, models)
         found.deploy("support_triage.agent.yaml")
         yield found
+
+
+# For the module, not the session: while it is open, async tests elsewhere could not run.
+@pytest.fixture(scope="module")
+def browser() -> Generator[BrowserContext]:
+    with chromium() as context:
+        yield context
+
+
+@pytest.fixture
+def page(browser: BrowserContext, tmp_path: Path) -> Generator[Page]:
+    """A new page; what it showed last is kept in the test's folder."""
+    opened = browser.new_page()
+    yield opened
+    opened.screenshot(path=tmp_path / "last.png")
+    print(f"{opened.url} as seen last: {tmp_path / 'last.png'}")
+    opened.close()

@@ -12,7 +12,6 @@ from playwright.sync_api import expect
 
 from agentflow_dagster.operations.project import Project
 from agentflow_dagster.operations.scaffold import scaffold
-from tests.support.chromium import chromium
 from tests.support.jupyterlab import jupyterlab
 from tests.support.openai_server import Scripted
 from tests.support.waiting import wait_until
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import Page
 
     from agentflow_dagster.orchestration.record import RunRecord
     from agentflow_dagster.spec.values import JsonObject
@@ -89,23 +88,6 @@ class Runs:
     crash: RunRecord
     cheap: RunRecord
     dear: RunRecord
-
-
-# For the module, not the session: while it is open, async tests elsewhere could not run.
-@pytest.fixture(scope="module")
-def browser() -> Generator[BrowserContext]:
-    with chromium() as context:
-        yield context
-
-
-@pytest.fixture
-def page(browser: BrowserContext, tmp_path: Path) -> Generator[Page]:
-    """A new page; what it showed last is kept in the test's folder."""
-    opened = browser.new_page()
-    yield opened
-    opened.screenshot(path=tmp_path / "last.png")
-    print(f"{opened.url} as seen last: {tmp_path / 'last.png'}")
-    opened.close()
 
 
 @pytest.fixture(scope="module")

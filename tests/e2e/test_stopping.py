@@ -104,7 +104,7 @@ def test_an_acknowledged_call_outlives_everything(site: Site) -> None:
     with httpx.Client(timeout=60) as http:
         orphan = start_endless(site, DagsterClient(site.told["dagster"], http))
         for process in site.command.living():
-            if "dagster._daemon" in process.cmdline():
+            if "agentflow_dagster.orchestration.daemon" in process.cmdline():
                 process.suspend()
         accepted = site.post("/tickets", CRASH)
         assert accepted.status_code == 202

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from dagster import Definitions, in_process_executor, validate_run_config
+from dagster import (
+    AssetKey,
+    Definitions,
+    OpDefinition,
+    in_process_executor,
+    validate_run_config,
+)
 from dagster._core.errors import DagsterInvalidConfigError
 from dagster._core.snap.snap_to_yaml import default_values_yaml_from_type_snap
 from hypothesis import HealthCheck, given, settings
@@ -49,6 +55,7 @@ TICKET: JsonSchema = {
         "whatever": True,
     },
 }
+CHAT: dict[str, Any] = {"kind": "ai.chat", "with": {"prompt": "hello"}}
 
 
 def job(schema: JsonSchema | None) -> JobDefinition:
@@ -56,7 +63,7 @@ def job(schema: JsonSchema | None) -> JobDefinition:
         "apiVersion": "agentflow.io/v1",
         "kind": "Agent",
         "metadata": {"name": "ticket"},
-        "spec": {"nodes": {"only": {"kind": "ai.chat", "with": {"prompt": "hello"}}}},
+        "spec": {"nodes": {"first": CHAT, "second": {**CHAT, "after": ["first"]}}},
     }
     if schema is not None:
         document["spec"]["inputs"] = schema
@@ -79,7 +86,7 @@ def taken(job: JobDefinition, input_: Any) -> Any:
     validate_run_config(job, config)
     from dagster._core.system_config.objects import ResolvedRunConfig
 
-    given_: Any = ResolvedRunConfig.build(job, config).ops["ticket.only"].config
+    given_: Any = ResolvedRunConfig.build(job, config).ops["ticket.first"].config
     return given_["input"]
 
 
@@ -87,12 +94,32 @@ def test_defaults_are_filled_in(ticket: JobDefinition) -> None:
     assert taken(ticket, {"body": "b"}) == {"subject": "(none)", "body": "b"}
 
 
-def test_the_launchpad_is_filled_with_defaults_and_nothing_else(ticket: JobDefinition) -> None:
-    snapshot = ticket.get_job_snapshot()
+def prefilled(job: JobDefinition) -> list[str]:
+    """The words that the launchpad opens with."""
+    snapshot = job.get_job_snapshot()
     schema = snapshot.config_schema_snapshot
     root = schema.get_config_snap(str(snapshot.mode_def_snaps[0].root_config_key))
-    told = default_values_yaml_from_type_snap(schema, root)
-    assert told.split() == ["ops:", "ticket:", "config:", "input:", "subject:", "(none)"]
+    return default_values_yaml_from_type_snap(schema, root).split()
+
+
+def test_the_launchpad_is_filled_with_defaults_and_nothing_else(ticket: JobDefinition) -> None:
+    assert prefilled(ticket) == ["ops:", "ticket:", "config:", "input:", "subject:", "(none)"]
+
+
+def test_the_launchpad_of_some_nodes_takes_the_newest_run(ticket: JobDefinition) -> None:
+    part = ticket.get_subset(asset_selection={AssetKey(["ticket", "second"])})
+    assert prefilled(part) == ["ops:", "ticket:", "config:", "source_run:", "newest"]
+    validate_run_config(part, run_config("ticket", {"body": "b", "priority": "low"}))
+
+
+@pytest.mark.parametrize(("schema", "asking"), [(TICKET, {"ticket__first"}), (None, set[str]())])
+def test_nodes_that_begin_a_run_ask_for_config_where_it_needs_an_input(
+    schema: JsonSchema | None, asking: set[str]
+) -> None:
+    """For them Dagster's UI opens its launchpad; for others it launches a run at once."""
+    ops = [node for node in job(schema).all_node_defs if isinstance(node, OpDefinition)]
+    required = {op.name for op in ops if op.config_schema.as_field().is_required}
+    assert required == asking
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dagster import DagsterEventType
+from dagster._core.errors import DagsterInvalidConfigError
 from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
 
 from agentflow_dagster.errors import ModelError
@@ -166,6 +167,22 @@ def test_an_agent_that_requires_input_takes_the_newest_where_that_is_said(bench:
     ran = bench.partial("support-triage", "done", config=NEWEST)
     assert ran.materialized == {"done"}
     assert ran.tags["agentflow/source_run"] == source.run_id
+
+
+@pytest.mark.parametrize("job", ["support_triage_job", "__ASSET_JOB"])
+def test_a_part_of_an_agent_that_requires_input_asks_for_none(bench: Bench, job: str) -> None:
+    bench.serve(TRIAGE)
+    source = bench.run("support-triage", {"body": "a bug"})
+    ran = bench.partial("support-triage", "classify", "done", job=job)
+    assert ran.materialized == {"classify", "done"}
+    assert ran.tags["agentflow/source_run"] == source.run_id
+
+
+@pytest.mark.parametrize("job", ["support_triage_job", "__ASSET_JOB"])
+def test_the_whole_of_it_asks_for_its_input(bench: Bench, job: str) -> None:
+    bench.serve(TRIAGE)
+    with pytest.raises(DagsterInvalidConfigError, match='required config entry "ops"'):
+        bench.partial("support-triage", "classify", "file_bug", "draft", "done", job=job)
 
 
 def test_nodes_that_need_nothing_else_start_from_an_input_of_their_own(
