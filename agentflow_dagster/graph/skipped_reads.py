@@ -77,9 +77,10 @@ def _absent_reads(
         if port is not None and judged.may_lack(root, port, when=when):
             field = "error" if port == "error" else "output"
             may = "have succeeded" if port == "error" else "have been skipped"
+            read = ".".join((root, *max((one.path for one in reads), key=len)))
             yield error(
                 "AF207",
                 f"{root!r} may {may} here.",
                 pointer=pointer(*text.path),
-                hint=f"Guard it: has({root}.{field}) ? {root}.{field} : null",
+                hint=f"Guard it: has({root}.{field}) ? {read} : … (a value of its type)",
             )
