@@ -40,13 +40,25 @@ class Version:
     created_at: datetime
 
 
+AGENTS_PER_LOCATION = 50
+"""Most deployed agents in one code location (docs/decisions/0009-code-locations.md)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A version live in an environment."""
+    """A version live in an environment.
+
+    Args:
+        environment: Where.
+        version: What.
+        deployed_at: Since when.
+        location: The code location that serves the agent, 1, 2, 3 …
+    """
 
     environment: str
     version: Version
     deployed_at: datetime
+    location: int = 1
 
 
 class VersionStore(Protocol):
@@ -60,10 +72,18 @@ class VersionStore(Protocol):
 
     def get(self, hash_: VersionHash) -> Version | None: ...
 
-    def deploy(self, environment: str, hash_: VersionHash) -> tuple[Deployment, bool]:
+    def deploy(
+        self, environment: str, hash_: VersionHash, *, room: int = AGENTS_PER_LOCATION
+    ) -> tuple[Deployment, bool]:
         """Makes a stored version live; the flag says whether anything changed.
 
-        Gives the version its number at its first deployment.
+        Gives the version its number at its first deployment. An agent stays in its code location
+        for as long as it is live; one that is not goes to the first that has room for it.
+
+        Args:
+            environment: Where.
+            hash_: What.
+            room: Most agents in a code location.
         """
         ...
 
@@ -76,6 +96,14 @@ class VersionStore(Protocol):
 
     def live(self, environment: str) -> Sequence[Deployment]:
         """What is live, ordered by agent name."""
+        ...
+
+    def locations(self, environment: str) -> Mapping[int, int]:
+        """How many agents are live in each code location that ever had one."""
+        ...
+
+    def location_of(self, environment: str, agent: str) -> int | None:
+        """The code location of an agent; None where it is not live."""
         ...
 
     def history(self, environment: str, agent: str) -> Sequence[Deployment]:

@@ -73,6 +73,7 @@ deployments = Table(
         server_default=func.clock_timestamp(),
     ),
     Column("ended", Boolean, nullable=False, server_default=text("false")),
+    Column("location", Integer, nullable=False, server_default=text("1")),
     Index(None, "environment", "agent", "id"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from agentflow_dagster.errors import StoreError
-from agentflow_dagster.ports.stores import Deployment, GenerationId, Version, VersionHash
+from agentflow_dagster.ports.stores import (
+    AGENTS_PER_LOCATION,
+    Deployment,
+    GenerationId,
+    Version,
+    VersionHash,
+)
 from agentflow_dagster.stores.engine import transaction
 from agentflow_dagster.stores.tables import deployments, generations, versions
 
@@ -47,7 +54,9 @@ class PostgresVersionStore:
         with transaction(self._engine) as connection:
             return _find(connection, hash_)
 
-    def deploy(self, environment: str, hash_: VersionHash) -> tuple[Deployment, bool]:
+    def deploy(
+        self, environment: str, hash_: VersionHash, *, room: int = AGENTS_PER_LOCATION
+    ) -> tuple[Deployment, bool]:
         """Makes a stored version live; the flag says whether anything changed.
 
         Raises:
@@ -56,7 +65,7 @@ class PostgresVersionStore:
         with transaction(self._engine) as connection:
             agent = _stored(connection, hash_).agent
             # One deploy of an agent at a time: numbers have no gaps, the newest row is the newest.
-            _one_at_a_time(connection, agent)
+            _one_at_a_time(connection, f"agentflow deploy {agent}")
             live = _live(connection, environment, agent)
             if live and live.version.hash == hash_:
                 return live, False
@@ -64,33 +73,40 @@ class PostgresVersionStore:
             next_number = numbers.where(versions.c.agent == agent).scalar_subquery()
             unnumbered = (versions.c.hash == hash_) & versions.c.number.is_(None)
             connection.execute(sa.update(versions).where(unnumbered).values(number=next_number))
+            location = live.location if live else _first_with_room(connection, environment, room)
             row = {"environment": environment, "agent": agent, "version_hash": hash_}
-            connection.execute(sa.insert(deployments).values(row))
+            connection.execute(sa.insert(deployments).values(row | {"location": location}))
             return _deployed(connection, environment, agent, limit=1)[0], True
 
     def undeploy(self, environment: str, agent: str) -> bool:
         """Takes an agent out of an environment; False where it was not there."""
         with transaction(self._engine) as connection:
-            _one_at_a_time(connection, agent)
+            _one_at_a_time(connection, f"agentflow deploy {agent}")
             live = _live(connection, environment, agent)
             if live is None:
                 return False
             # The row names what was live, and that it ended.
             row = {"environment": environment, "agent": agent, "version_hash": live.version.hash}
-            connection.execute(sa.insert(deployments).values(row | {"ended": True}))
+            ended = {"ended": True, "location": live.location}
+            connection.execute(sa.insert(deployments).values(row | ended))
             return True
 
     def live(self, environment: str) -> Sequence[Deployment]:
         """What is live, ordered by agent name."""
-        newest = (
-            sa.select(sa.func.max(deployments.c.id))
-            .where(deployments.c.environment == environment)
-            .group_by(deployments.c.agent)
-        )
-        lasting = deployments.c.id.in_(newest) & ~deployments.c.ended
         with transaction(self._engine) as connection:
-            rows = connection.execute(_DEPLOYMENTS.where(lasting))
+            rows = connection.execute(_DEPLOYMENTS.where(_lasting(environment)))
             return sorted(map(_deployment, rows), key=lambda each: each.version.agent)
+
+    def locations(self, environment: str) -> Mapping[int, int]:
+        """How many agents are live in each code location that ever had one."""
+        with transaction(self._engine) as connection:
+            return _agents_by_location(connection, environment)
+
+    def location_of(self, environment: str, agent: str) -> int | None:
+        """The code location of an agent; None where it is not live."""
+        with transaction(self._engine) as connection:
+            live = _live(connection, environment, agent)
+        return live.location if live else None
 
     def history(self, environment: str, agent: str) -> Sequence[Deployment]:
         """Every deployment of one agent, newest first."""
@@ -130,9 +146,9 @@ class PostgresVersionStore:
             return sorted(_all_of(connection, members.values()), key=lambda each: each.agent)
 
 
-_DEPLOYMENTS = sa.select(deployments.c.environment, deployments.c.deployed_at, versions).join_from(
-    deployments, versions
-)
+_DEPLOYMENTS = sa.select(
+    deployments.c.environment, deployments.c.deployed_at, deployments.c.location, versions
+).join_from(deployments, versions)
 
 
 def _find(connection: sa.Connection, hash_: str) -> Version | None:
@@ -152,10 +168,34 @@ def _all_of(connection: sa.Connection, hashes: Iterable[str]) -> list[Version]:
     return [_version(row) for row in rows]
 
 
-def _one_at_a_time(connection: sa.Connection, agent: str) -> None:
-    """Until the transaction's end, nobody else changes what is deployed of the agent."""
-    lock = sa.func.hashtextextended(f"agentflow deploy {agent}", 0)
+def _one_at_a_time(connection: sa.Connection, what: str) -> None:
+    """Until the transaction's end, nobody else comes past here with the same words."""
+    lock = sa.func.hashtextextended(what, 0)
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+
+
+def _lasting(environment: str) -> sa.ColumnElement[bool]:
+    """The rows that say what is live in an environment."""
+    newest = (
+        sa.select(sa.func.max(deployments.c.id))
+        .where(deployments.c.environment == environment)
+        .group_by(deployments.c.agent)
+    )
+    return deployments.c.id.in_(newest) & ~deployments.c.ended
+
+
+def _first_with_room(connection: sa.Connection, environment: str, room: int) -> int:
+    """The location that a new agent goes to; until the transaction's end nobody else gets one."""
+    _one_at_a_time(connection, f"agentflow location {environment}")
+    agents = _agents_by_location(connection, environment)
+    return next(number for number in itertools.count(1) if agents.get(number, 0) < room)
+
+
+def _agents_by_location(connection: sa.Connection, environment: str) -> dict[int, int]:
+    live = sa.func.count().filter(_lasting(environment))
+    counted = sa.select(deployments.c.location, live).group_by(deployments.c.location)
+    rows = connection.execute(counted.where(deployments.c.environment == environment))
+    return {row[0]: row[1] for row in rows}
 
 
 def _live(connection: sa.Connection, environment: str, agent: str) -> Deployment | None:
@@ -176,7 +216,7 @@ def _deployed(
 
 
 def _deployment(row: sa.Row[Any]) -> Deployment:
-    return Deployment(row.environment, _version(row), row.deployed_at)
+    return Deployment(row.environment, _version(row), row.deployed_at, row.location)
 
 
 def _version(row: sa.Row[Any]) -> Version:
