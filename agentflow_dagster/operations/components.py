@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import UsageError
+from agentflow_dagster.operations.locations import LOCATION_VARIABLE
 from agentflow_dagster.operations.token import project_token
+from agentflow_dagster.orchestration.names import LOCATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,27 +23,23 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the project listens on the loopback address; None leaves a component out."""
+    """Where the project listens on the loopback address; None leaves a component out.
+
+    The ports of code servers are nobody's business: they are free ones (code_servers.py).
+    """
 
     webserver: int
-    code_server: int
     gateway: int | None = None
     jupyter: int | None = None
 
     @classmethod
     def free(cls, *, gateway: bool = True, jupyter: bool = False) -> Ports:
         """Ports that nobody uses at this moment."""
-        wanted = [True, True, gateway, jupyter]
-        found = _free_ports(sum(wanted))
-        webserver, code_server, front, lab = (found.pop() if w else None for w in wanted)
+        wanted = [True, gateway, jupyter]
+        found = free_ports(sum(wanted))
+        webserver, front, lab = (found.pop() if w else None for w in wanted)
         assert webserver is not None
-        assert code_server is not None
-        return cls(webserver, code_server, front, lab)
-
-    @classmethod
-    def fixed(cls, *, webserver: int, gateway: int | None, jupyter: int | None) -> Ports:
-        """Ports that people know; the code server's is nobody's business, so it is a free one."""
-        return cls(webserver, _free_ports(1)[0], gateway, jupyter)
+        return cls(webserver, front, lab)
 
     def require_free(self) -> None:
         """Says which port is taken before anything is started.
@@ -73,7 +71,7 @@ class Component:
         command: Its command line.
         environment: Variables beside the project's.
         ready_url: Answers 200 once it is ready; None where starting is enough.
-        needs_code_server: Whether it is started only once the code server answers.
+        needs_code_server: Whether it is started only once the code servers answer.
     """
 
     name: str
@@ -84,20 +82,9 @@ class Component:
 
 
 def components(project: Project, ports: Ports, *, workspace: Path, daemon: bool) -> list[Component]:
-    """Every process of a project, in the order in which they are started."""
+    """Every process of a project but its code servers, in the order in which they are started."""
     python = [sys.executable, "-X", "utf8"]
     found = [
-        Component(
-            "code-server",
-            [
-                *python,
-                *("-m", "dagster", "code-server", "start"),
-                *("--python-file", str(project.root / "definitions.py")),
-                *("--working-directory", str(project.root)),
-                *("--location-name", "agentflow"),
-                *("--host", HOST, "--port", str(ports.code_server)),
-            ],
-        ),
         Component(
             "webserver",
             [
@@ -120,14 +107,20 @@ def components(project: Project, ports: Ports, *, workspace: Path, daemon: bool)
     return found
 
 
-def write_workspace(folder: Path, code_server: int) -> Path:
-    """A workspace file that names the code server, which webserver and daemon share."""
-    path = folder / "workspace.yaml"
-    path.write_text(
-        "load_from:\n"
-        f"  - grpc_server: {{host: {HOST}, port: {code_server}, location_name: agentflow}}\n"
+def code_server(project: Project, location: str, port: int) -> Component:
+    """The process that serves a code location, its reloads too."""
+    return Component(
+        f"code-server{location.removeprefix(LOCATION)}",
+        [
+            *(sys.executable, "-X", "utf8"),
+            *("-m", "dagster", "code-server", "start"),
+            *("--python-file", str(project.root / "definitions.py")),
+            *("--working-directory", str(project.root)),
+            *("--location-name", location),
+            *("--host", HOST, "--port", str(port)),
+        ],
+        environment={LOCATION_VARIABLE: location},
     )
-    return path
 
 
 def jupyter_url(project: Project, port: int) -> str:
@@ -179,7 +172,8 @@ def _in_use(port: int) -> bool:
     return False
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses at this moment."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:

@@ -16,6 +16,7 @@ from agentflow_dagster.operations.components import Ports
 from agentflow_dagster.operations.deploy import deploy_files
 from agentflow_dagster.operations.platform import Platform, start_platform
 from agentflow_dagster.operations.project import HOME_VARIABLE, SERVE_VARIABLE
+from agentflow_dagster.operations.publish import load
 from agentflow_dagster.operations.run import wait_for
 from agentflow_dagster.operations.token import VARIABLE as TOKEN_VARIABLE
 from agentflow_dagster.operations.token import project_token
@@ -81,13 +82,13 @@ def _own_home() -> Generator[Path]:
 def _run_all(
     platform: Platform, kinds: Catalogue, tickets: int, progress: Callable[[str], None]
 ) -> list[RunRecord]:
-    from agentflow_dagster.orchestration.names import TRIGGER_TAG
+    from agentflow_dagster.orchestration.names import TRIGGER_TAG, location_name
 
     project = platform.project
     progress("Deploying the samples")
     files = [project.root / TRIAGE, project.root / INVOICES]
     done = deploy_files(project, platform.stores.versions, kinds, files)
-    platform.client.reload()
+    load(platform.client, [location_name(one.deployment.location) for one in done])
     triage, invoices = (plan_of(d.deployment.version.document, kinds) for d in done)
     posted = [_post(platform, ticket) for ticket in _read_tickets(project.root / TICKETS, tickets)]
     asked_at = time.time()

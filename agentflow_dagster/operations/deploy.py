@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.graph.agent_references import parse_reference, references
+from agentflow_dagster.operations.locations import room
 from agentflow_dagster.operations.storing import checked_with_what_they_run, store_held
 from agentflow_dagster.spec.diagnostics import nearest
 from agentflow_dagster.spec.parse import parse_agent
-from agentflow_dagster.stores import database_url, open_stores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,10 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What deploying one file did; `changed` is False where that very version was live already."""
+    """What deploying one file did.
+
+    Args:
+        deployment: What is live now.
+        changed: False where that very version was live already.
+        new: Whether no version of the agent was live before.
+    """
 
     deployment: Deployment
     changed: bool
+    new: bool
 
 
 def deploy_files(
@@ -46,48 +53,12 @@ def deploy_files(
     by_name = checked_with_what_they_run(project, versions, kinds, paths)
     _refuse_clashes(project, versions, list(by_name.values()))
     done: list[Deployed] = []
+    before = {d.version.agent for d in versions.live(project.environment)}
+    most = room(project)
     for version in store_held(project, versions, by_name):
-        deployment, changed = versions.deploy(project.environment, version.hash)
-        done.append(Deployed(deployment, changed))
+        deployment, changed = versions.deploy(project.environment, version.hash, room=most)
+        done.append(Deployed(deployment, changed, new=version.agent not in before))
     return done
-
-
-def publish(project: Project) -> bool:
-    """Has a running platform serve what is live now; False where none is up.
-
-    Raises:
-        RunError: the code location cannot be loaded any more.
-    """
-    from agentflow_dagster.operations.announcement import found_running
-
-    running = found_running(project)
-    if running is None:
-        return False
-    import httpx
-
-    from agentflow_dagster.orchestration.client import DagsterClient
-
-    apply_limits(project)
-    with httpx.Client(timeout=120) as http:
-        DagsterClient(running["dagster"], http).reload()
-    return True
-
-
-def apply_limits(project: Project) -> None:
-    """Makes `maxConcurrentExecutions` of every live agent hold in Dagster's queue."""
-    from agentflow_dagster.orchestration.instance import set_limits, write_instance
-
-    with database_url(project.home, project.variables) as url:
-        with open_stores(url, project.artifacts) as stores:
-            agents = [
-                parse_agent(d.version.document) for d in stores.versions.live(project.environment)
-            ]
-        limits = {
-            agent.name: agent.spec.config.max_concurrent_executions
-            for agent in agents
-            if not isinstance(agent, tuple)
-        }
-        set_limits(write_instance(project.home, queued=True), url, limits)
 
 
 def _refuse_clashes(

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from agentflow_dagster.errors import RunError
-from agentflow_dagster.operations.components import (
-    HOST,
-    Ports,
-    components,
-    jupyter_url,
-    write_workspace,
-)
+from agentflow_dagster.errors import RunError, StoreError
+from agentflow_dagster.operations.code_servers import CodeServers
+from agentflow_dagster.operations.components import HOST, Ports, components, jupyter_url
+from agentflow_dagster.operations.locations import locations
 from agentflow_dagster.operations.processes import Processes
+from agentflow_dagster.operations.project import (
+    ENVIRONMENT_VARIABLE,
+    HOME_VARIABLE,
+    SERVE_VARIABLE,
+)
+from agentflow_dagster.orchestration.names import FILES_LOCATION, LOCATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from agentflow_dagster.operations.project import Project
     from agentflow_dagster.orchestration.client import DagsterClient
@@ -38,7 +40,7 @@ class Platform:
         project: Whose it is.
         client: Dagster's webserver.
         stores: The project's stores.
-        processes: The processes, where this process is the one that started them.
+        processes, code_servers: The processes, where this process is the one that started them.
         gateway, jupyter: Addresses of the front door and of JupyterLab.
     """
 
@@ -48,9 +50,12 @@ class Platform:
     processes: Processes | None
     gateway: str | None
     jupyter: str | None
+    code_servers: CodeServers | None = None
 
     def watch(self) -> Generator[str]:
         """Starts again whatever dies, for ever; tells the names of those that had.
+
+        Starts code servers for new code locations too.
 
         Raises:
             RunError: one dies again and again.
@@ -58,7 +63,29 @@ class Platform:
         assert self.processes is not None
         while True:
             yield from self.processes.revive()
+            # Neither may stop the rest: the database is away, or Dagster cannot load an agent.
+            with suppress(StoreError, RunError):
+                self.add_locations()
             time.sleep(_WATCH_SECONDS)
+
+    def add_locations(self) -> None:
+        """Starts code servers for the code locations that have none, and has Dagster serve those
+        that have loaded since they were started; does not wait for any.
+
+        Raises:
+            RunError: Dagster does not serve them yet.
+        """
+        assert self.processes is not None
+        assert self.code_servers is not None
+        self.code_servers.start(locations(self.stores.versions, self.project.environment))
+        new = self.code_servers.list_loaded()
+        if not new:
+            return
+        # It would find them within a minute, in which their triggers would not be asked.
+        self.processes.restart("daemon")
+        self.client.find_new_locations()
+        if FILES_LOCATION in new:
+            self.client.reload(LOCATION)  # which leaves working files to that one from now on
 
 
 @contextmanager
@@ -85,13 +112,8 @@ def start_platform(
     """
     import httpx
 
-    from agentflow_dagster.operations.deploy import apply_limits
-    from agentflow_dagster.operations.project import (
-        ENVIRONMENT_VARIABLE,
-        HOME_VARIABLE,
-        SERVE_VARIABLE,
-    )
-    from agentflow_dagster.orchestration.client import DagsterClient, code_server_answers
+    from agentflow_dagster.operations.publish import apply_limits
+    from agentflow_dagster.orchestration.client import DagsterClient
     from agentflow_dagster.orchestration.instance import (
         DATABASE_VARIABLE,
         prepare_instance,
@@ -129,14 +151,17 @@ def start_platform(
         processes = stack.enter_context(Processes(logs, variables, project.root))
         # Not in the home: a run of its own beside a running project must not change what the
         # daemon of that one reads again every minute.
-        workspace = write_workspace(Path(own), ports.code_server)
-        parts = components(project, ports, workspace=workspace, daemon=daemon)
+        servers = CodeServers(project, processes, folder=Path(own))
+        parts = components(project, ports, workspace=servers.workspace, daemon=daemon)
         # Webserver and daemon keep for a minute what they found when they first looked at the code
-        # server, so it must be there before them.
+        # servers, so these must be there before them.
         early = [part for part in parts if not part.needs_code_server]
         processes.start(early)
         progress("Loading the agents")
-        _wait(lambda: code_server_answers(HOST, ports.code_server), processes, "code-server")
+        needed = [LOCATION] if serve else locations(stores.versions, project.environment)
+        servers.start(needed)
+        while name := servers.awaited():
+            _wait(lambda: bool(servers.list_loaded()), processes, name)
         processes.start([part for part in parts if part.needs_code_server])
         http = stack.enter_context(httpx.Client(timeout=60))
         for part in parts:
@@ -144,7 +169,7 @@ def start_platform(
                 progress(f"Waiting for {part.name}")
                 _wait(lambda url=part.ready_url: _answers(http, url), processes, part.name)
         client = DagsterClient(f"http://{HOST}:{ports.webserver}", http)
-        _wait(lambda: client.jobs() is not None, processes, "webserver")
+        _wait(lambda: _all_loaded(client, needed), processes, "webserver")
         yield Platform(
             project,
             client,
@@ -152,7 +177,16 @@ def start_platform(
             processes,
             f"http://{HOST}:{ports.gateway}" if ports.gateway else None,
             jupyter_url(project, ports.jupyter) if ports.jupyter else None,
+            servers,
         )
+
+
+def _all_loaded(client: DagsterClient, locations: Sequence[str]) -> bool:
+    found = client.locations()
+    for problem in found.values():
+        if problem is not None:
+            raise RunError(f"Dagster could not load the agents: {problem}")
+    return found.keys() >= set(locations)
 
 
 def _wait(ready: Callable[[], bool], processes: Processes, name: str) -> None:

@@ -119,6 +119,13 @@ class Processes:
             revived.append(name)
         return revived
 
+    def restart(self, name: str) -> None:
+        """Ends one as `stop` does, and starts it again, where there is one of that name."""
+        if (running := self._running.get(name)) is not None:
+            running.process.terminate()
+            running.process.wait()
+            running.process = self._launch(running.component)
+
     def stop(self) -> None:
         """Ends all of them and whatever they started: politely, and after the grace for good."""
         self._far.close()

@@ -21,6 +21,7 @@ from agentflow_dagster.operations.storing import (
     store_held,
     store_version,
 )
+from agentflow_dagster.orchestration.names import LOCATION, location_name
 from agentflow_dagster.spec.diagnostics import nearest
 
 if TYPE_CHECKING:
@@ -40,11 +41,15 @@ _STOP_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Runnable:
-    """What to run; `alone` where it is a file's content and not what is deployed."""
+    """What to run; `alone` where it is a file's content and not what is deployed.
+
+    `location` is the code location that serves it.
+    """
 
     plan: Plan
     version: Version
     alone: bool
+    location: str = LOCATION
 
 
 def run_agent(
@@ -77,14 +82,16 @@ def run_agent(
     complete_input(cast("JsonSchema", chosen.plan.agent.spec.inputs), input_)
     asked = _asked(chosen.plan, partition)
     with _platform(project, chosen, progress) as platform:
+        # A platform of its own has the first location alone.
+        location = LOCATION if platform.processes else chosen.location
         from agentflow_dagster.orchestration.names import TRIGGER_TAG
 
         progress(f"Running {chosen.plan.agent.name}")
         asked_at = time.time()
         more = {TRIGGER_TAG: "manual", **(tags or {}), **(asked.tags if asked else {})}
         for name, key in asked.grows if asked else ():
-            platform.client.add_partition(name, key)
-        run_id = platform.client.launch(chosen.plan.agent.name, input_, more)
+            platform.client.add_partition(name, key, location=location)
+        run_id = platform.client.launch(chosen.plan.agent.name, input_, more, location=location)
         try:
             return wait_for(platform, chosen.plan, run_id, asked_at=asked_at)
         except KeyboardInterrupt:
@@ -171,11 +178,10 @@ def find_runnable(
     if path.suffix in {".yaml", ".yml", ".json", ".ipynb"} or "/" in target:
         return _from_file(project, versions, kinds, path, held=held)
     wanted = target.replace("_", "-")
-    live = {
-        d.version.agent.replace("_", "-"): d.version for d in versions.live(project.environment)
-    }
+    live = {d.version.agent.replace("_", "-"): d for d in versions.live(project.environment)}
     if wanted in live:
-        return Runnable(plan_of(live[wanted].document, kinds), live[wanted], alone=False)
+        version, place = live[wanted].version, location_name(live[wanted].location)
+        return Runnable(plan_of(version.document, kinds), version, alone=False, location=place)
     files = {_stem(file): file for file in project.working_files()}
     if wanted in files:
         return _from_file(project, versions, kinds, files[wanted], held=held)

@@ -1,4 +1,4 @@
-"""What a project's code location serves: deployed versions, and working files beside them."""
+"""What a code location of a project serves: deployed versions, or working files, or both."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.nodes import all_kinds
+from agentflow_dagster.operations.agents import named_files
 from agentflow_dagster.operations.check import check_file
+from agentflow_dagster.operations.locations import LOCATION_VARIABLE, files_location, place_of
 from agentflow_dagster.operations.project import SERVE_VARIABLE, Project
 from agentflow_dagster.operations.stores import project_stores
 from agentflow_dagster.operations.storing import store_version
 from agentflow_dagster.operations.testing import DocumentTests
 from agentflow_dagster.orchestration.location import Definitions, Served, agent_definitions
+from agentflow_dagster.orchestration.names import location_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agentflow_dagster.ports.stores import VersionHash, VersionStore
+    from agentflow_dagster.ports.stores import Version, VersionHash, VersionStore
     from agentflow_dagster.spec.kind import Catalogue
 
 _log = logging.getLogger(__name__)
@@ -31,6 +34,11 @@ def project_definitions(resources: Mapping[str, object], *, project: Project) ->
     working file that was never deployed is served as it stands, with its triggers off.
     """
     kinds = all_kinds()
+
+    def place(versions: VersionStore, agent: str) -> str | None:
+        alone = not project.variables.get(LOCATION_VARIABLE)
+        return None if alone else place_of(versions, project.environment, agent)
+
     with project_stores(project) as stores:
         return agent_definitions(
             lambda: served_now(project, stores.versions, kinds),
@@ -38,6 +46,8 @@ def project_definitions(resources: Mapping[str, object], *, project: Project) ->
             kinds,
             resources,
             tester=DocumentTests(),
+            others=lambda: others_now(project, stores.versions),
+            place=place,
         )
 
 
@@ -48,9 +58,19 @@ def served_now(project: Project, versions: VersionStore, kinds: Catalogue) -> li
         if version is None:
             raise UsageError(f"{SERVE_VARIABLE} names {only!r}, which is no stored version.")
         return [Served(version, deployed=False)]
-    served = [Served(d.version, deployed=True) for d in versions.live(project.environment)]
-    taken = {s.version.agent.replace("-", "_") for s in served}
+    place = project.variables.get(LOCATION_VARIABLE)
+    live = versions.live(project.environment)
+    served = [
+        Served(d.version, deployed=True)
+        for d in live
+        if not place or place == location_name(d.location)
+    ]
+    if place and place != files_location(versions, project.environment):
+        return served
+    taken = {d.version.agent.replace("-", "_") for d in live}
     for path in project.working_files():
+        if any(file.name.replace("-", "_") in taken for file in named_files([path])):
+            continue  # before it is checked, which takes longer
         checked = check_file(path, kinds, file=project.relative(path))
         if checked.plan is None:
             problems = "; ".join(str(d) for d in checked.diagnostics if d.severity == "error")
@@ -61,3 +81,15 @@ def served_now(project: Project, versions: VersionStore, kinds: Catalogue) -> li
             taken.add(name)
             served.append(Served(store_version(versions, checked), deployed=False))
     return served
+
+
+def others_now(project: Project, versions: VersionStore) -> list[Version]:
+    """What other code locations serve and working files may run by name.
+
+    A deployed version names what it runs by digest, which is found wherever it is.
+    """
+    place = project.variables.get(LOCATION_VARIABLE)
+    if not place or place != files_location(versions, project.environment):
+        return []
+    live = versions.live(project.environment)
+    return [d.version for d in live if place != location_name(d.location)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
@@ -31,10 +32,18 @@ def checked_with_what_they_run(
         DocumentError: a file has errors.
         UsageError: a file is missing, or two say the same name.
     """
-    known = known_agents(project, versions, more=paths)
+
+    @cache
+    def known() -> Mapping[str, set[str]]:
+        return known_agents(project, versions, more=paths)
 
     def checked_file(path: Path) -> CheckedFile:
-        return check_file(path, kinds, file=project.relative(path), agents=known)
+        # Who is known takes every file and every deployed agent: asked only where one is named.
+        file = project.relative(path)
+        alone = check_file(path, kinds, file=file)
+        if alone.plan is not None and not any(references(alone.plan.agent)):
+            return alone
+        return check_file(path, kinds, file=file, agents=known())
 
     checked = [checked_file(path) for path in paths]
     names: dict[str, str] = {}
@@ -93,8 +102,13 @@ def _add_what_they_run(
     checked_file: Callable[[Path], CheckedFile],
 ) -> None:
     """Adds the project's files of agents that are run and are not deployed, and of theirs."""
-    files = {(file.name, file.tag): file.path for file in named_files([*project.working_files()])}
-    by_name = {name: path for (name, _), path in files.items()}
+
+    @cache
+    def files() -> dict[tuple[str, str | None], Path]:
+        return {
+            (file.name, file.tag): file.path for file in named_files([*project.working_files()])
+        }
+
     waiting = list(coming.values())
     while waiting:
         for _, text in references(waiting.pop().require().agent):
@@ -103,8 +117,10 @@ def _add_what_they_run(
                 continue
             if deployed_version(versions, project.environment, reference):
                 continue
-            tag = (reference.name, reference.tag)
-            path = files.get(tag) if reference.tag else by_name.get(reference.name)
+            named = {tag: path for (name, tag), path in files().items() if name == reference.name}
+            path = (
+                named.get(reference.tag) if reference.tag else next(reversed(named.values()), None)
+            )
             if path is not None:
                 coming[reference.name] = checked_file(path)
                 waiting.append(coming[reference.name])

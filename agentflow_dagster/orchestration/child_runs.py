@@ -10,12 +10,16 @@ import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from dagster import DagsterEventType, DagsterRunStatus, Definitions, RunsFilter
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
-from dagster._core.remote_origin import RemoteJobOrigin
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 
 from agentflow_dagster.engine.graph_run import usage_of
 from agentflow_dagster.engine.outputs import agent_outputs
@@ -36,25 +40,34 @@ if TYPE_CHECKING:
     from agentflow_dagster.graph.agent_references import AgentReference
     from agentflow_dagster.orchestration.compile import CompiledAgent
     from agentflow_dagster.ports.agents import AgentCall
-    from agentflow_dagster.ports.stores import Version
+    from agentflow_dagster.ports.stores import Version, VersionStore
     from agentflow_dagster.spec.values import JsonSchema
     from agentflow_dagster.stores import Stores
+
+Place: TypeAlias = "Callable[[VersionStore, str], str | None]"
+"""Names the code location of an agent; None where it is that of whoever runs it."""
 
 MAX_DEPTH = 5
 """How deep runs may stand below each other."""
 
 
+def nowhere_else(versions: VersionStore, agent: str) -> None:
+    """Where there is one code location: every agent is in that of whoever runs it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """The agents that a code location serves beside one, and how a version is compiled.
+    """The agents that there are beside one, and how a version is compiled.
 
     Args:
         versions: By agent.
         compile: Checks and compiles a version; raises DocumentError where it cannot be read.
+        place: The code location of an agent; None where it is that of whoever runs it.
     """
 
     versions: Mapping[str, Version]
     compile: Callable[[Version], CompiledAgent]
+    place: Place = nowhere_else
 
 
 def version_of(reference: str, peers: Peers, stores: Stores) -> Version:
@@ -120,7 +133,8 @@ class ChildRuns:
         compiled = self._peers.compile(version)
         if (earlier := self._finished(call, version)) is not None:
             return self._outcome(compiled, earlier, stores)
-        run = self._create(compiled, call, chain)
+        place = self._peers.place(stores.versions, version.agent)
+        run = self._create(compiled, call, chain, place)
         started.append(run)
         job = self._job(compiled)
         execute_run(InMemoryJob(job), run, self._instance)
@@ -158,7 +172,9 @@ class ChildRuns:
         wanted = RunsFilter(tags=tags, statuses=[DagsterRunStatus.SUCCESS])
         return next(iter(self._instance.get_runs(wanted, limit=1)), None)
 
-    def _create(self, compiled: CompiledAgent, call: AgentCall, chain: list[str]) -> DagsterRun:
+    def _create(
+        self, compiled: CompiledAgent, call: AgentCall, chain: list[str], place: str | None
+    ) -> DagsterRun:
         plan = compiled.plan
         try:
             given = complete_input(cast("JsonSchema", plan.agent.spec.inputs), call.input)
@@ -180,9 +196,7 @@ class ChildRuns:
             job,
             run_config=run_config(names.dagster_name(plan.agent.name), given),
             tags={**job.run_tags, **tags},
-            remote_job_origin=RemoteJobOrigin(parent.repository_origin, job.name)
-            if parent
-            else None,
+            remote_job_origin=_job_origin(parent, job.name, place) if parent else None,
         )
 
     def _job(self, compiled: CompiledAgent) -> JobDefinition:
@@ -214,6 +228,15 @@ class ChildRuns:
         said = [_said(entry.dagster_event) for entry in events if entry.dagster_event]
         told = "; ".join(said) or f"it is {run.status.value}"
         return RunError(f"Run {run.run_id} of {agent!r} failed: {told}", hint="Open that run.")
+
+
+def _job_origin(parent: RemoteJobOrigin, job: str, place: str | None) -> RemoteJobOrigin:
+    """Where the UI finds a job: in its own code location, or in that of the run that runs it."""
+    repository = parent.repository_origin
+    if place is not None and place != repository.code_location_origin.location_name:
+        elsewhere = RegisteredCodeLocationOrigin(place)
+        repository = RemoteRepositoryOrigin(elsewhere, repository.repository_name)
+    return RemoteJobOrigin(repository, job)
 
 
 def _configure_logging_once(instance: DagsterInstance) -> None:

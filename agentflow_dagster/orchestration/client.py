@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.orchestration import names
-from agentflow_dagster.orchestration.input_config import run_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject
 
 REPOSITORY = "__repository__"
+NEW_LOCATIONS_PATH = "/agentflow/new_locations"
+"""What the webserver does beside Dagster's own: it looks for new code locations."""
 
 _LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
@@ -48,7 +49,6 @@ query Locations {
         loadStatus
         locationOrLoadError {
           __typename
-          ... on RepositoryLocation { repositories { pipelines { name } } }
           ... on PythonError { message }
         }
       }
@@ -166,15 +166,25 @@ class DagsterClient:
     url: str
     http: httpx.Client
 
-    def launch(self, agent: str, input_: JsonObject, tags: Mapping[str, str]) -> str:
-        """Starts a run of an agent's job; its id.
+    def launch(
+        self,
+        agent: str,
+        input_: JsonObject,
+        tags: Mapping[str, str],
+        *,
+        location: str = names.LOCATION,
+    ) -> str:
+        """Starts a run of an agent's job, which is in that code location; its id.
 
         Raises:
             RunError: Dagster refused it.
         """
+        # Imports Dagster, for which a command that only has something loaded need not wait.
+        from agentflow_dagster.orchestration.input_config import run_config
+
         params = {
             "selector": {
-                "repositoryLocationName": names.LOCATION,
+                "repositoryLocationName": location,
                 "repositoryName": REPOSITORY,
                 "jobName": names.job_name(agent),
             },
@@ -189,13 +199,13 @@ class DagsterClient:
             raise RunError(f"Dagster did not start {agent!r}: {said or result['__typename']}.")
         return str(result["run"]["runId"])
 
-    def add_partition(self, name: str, key: str) -> None:
-        """Adds a key to a dynamic set of partitions, unless it is there.
+    def add_partition(self, name: str, key: str, *, location: str = names.LOCATION) -> None:
+        """Adds a key to a dynamic set of partitions of a code location, unless it is there.
 
         Raises:
             RunError: Dagster refused it.
         """
-        selector = {"repositoryName": REPOSITORY, "repositoryLocationName": names.LOCATION}
+        selector = {"repositoryName": REPOSITORY, "repositoryLocationName": location}
         variables = {"selector": selector, "name": name, "key": key}
         result = self._ask(_ADD_PARTITION, variables)["addDynamicPartition"]
         if result["__typename"] not in {
@@ -205,32 +215,43 @@ class DagsterClient:
             said = result.get("message") or result["__typename"]
             raise RunError(f"Dagster did not add the partition {key!r} to {name!r}: {said}.")
 
-    def reload(self) -> None:
-        """Has the code location built again, so that it serves what is live now.
+    def reload(self, location: str = names.LOCATION) -> None:
+        """Has a code location built again, so that it serves what is live now.
 
         Raises:
             RunError: it cannot be loaded.
         """
-        result = self._ask(_RELOAD, {"name": names.LOCATION})["reloadRepositoryLocation"]
+        result = self._ask(_RELOAD, {"name": location})["reloadRepositoryLocation"]
         loaded = result.get("locationOrLoadError") or result
         if loaded["__typename"] != "RepositoryLocation":
             raise RunError(f"Dagster could not load the agents: {loaded.get('message')}")
 
-    def jobs(self) -> list[str] | None:
-        """The jobs that the location serves; None while it is loading.
-
-        Raises:
-            RunError: it cannot be loaded.
+    def locations(self) -> dict[str, str | None]:
+        """The code locations that the webserver has, by name, and what is wrong with each; those
+        being loaded left out.
         """
+        found: dict[str, str | None] = {}
         workspace = self._ask(_LOCATIONS, {})["workspaceOrError"]
         for entry in workspace.get("locationEntries") or ():
             loaded = entry.get("locationOrLoadError")
-            if entry["name"] != names.LOCATION or not loaded or entry["loadStatus"] == "LOADING":
+            if not loaded or entry["loadStatus"] == "LOADING":
                 continue
-            if loaded["__typename"] != "RepositoryLocation":
-                raise RunError(f"Dagster could not load the agents: {loaded.get('message')}")
-            return [p["name"] for r in loaded["repositories"] for p in r["pipelines"]]
-        return None
+            sound = loaded["__typename"] == "RepositoryLocation"
+            found[entry["name"]] = None if sound else str(loaded.get("message"))
+        return found
+
+    def find_new_locations(self) -> None:
+        """Has the webserver serve code locations that its workspace file has got since.
+
+        Raises:
+            RunError: it does not answer.
+        """
+        import httpx
+
+        try:
+            self.http.post(f"{self.url}{NEW_LOCATIONS_PATH}").raise_for_status()
+        except httpx.HTTPError as problem:
+            raise RunError(f"Dagster at {self.url} does not answer: {problem!r}.") from problem
 
     def run(self, run_id: str) -> RunTold:
         """The run as GraphQL gives it.

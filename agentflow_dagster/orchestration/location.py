@@ -19,7 +19,7 @@ from dagster._core.definitions.definitions_load_context import (
 
 from agentflow_dagster.errors import DocumentError
 from agentflow_dagster.graph.check import plan_of
-from agentflow_dagster.orchestration.child_runs import Peers
+from agentflow_dagster.orchestration.child_runs import Peers, Place, nowhere_else
 from agentflow_dagster.orchestration.compile import CompiledAgent, compile_agent
 from agentflow_dagster.orchestration.document_tests import compile_tests
 from agentflow_dagster.orchestration.triggers import schedules, sensor
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["GENERATION", "Definitions", "Served", "agent_definitions", "compile_version"]
 
 GENERATION = "agentflow/generation"
+OTHERS = "agentflow/others"
+"""As a generation: what other code locations serve and the agents of this one may run by name."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +56,8 @@ def agent_definitions(
     resources: Mapping[str, object],
     *,
     tester: Tester | None = None,
+    others: Callable[[], Sequence[Version]] = tuple,
+    place: Place = nowhere_else,
 ) -> Definitions:
     """Builds the definitions; call it inside a function decorated with `dagster.definitions`.
 
@@ -63,6 +67,9 @@ def agent_definitions(
         kinds: Every node kind known here.
         resources: `RUN_RESOURCES`, by key.
         tester: Runs the tests of documents; None leaves them out.
+        others: What other code locations serve now and the agents of this one may run by name; not
+            asked while a run is being rebuilt.
+        place: The code location of an agent.
     """
     context = DefinitionsLoadContext.get()
     rebuilding = context.load_type == DefinitionsLoadType.RECONSTRUCTION
@@ -70,21 +77,28 @@ def agent_definitions(
         generation = GenerationId(str(context.reconstruction_metadata[GENERATION]))
         # Only a version that was ever deployed has a number.
         served = [Served(v, deployed=v.number > 0) for v in store.pinned(generation)]
+        elsewhere = GenerationId(str(context.reconstruction_metadata.get(OTHERS, "")))
+        peers = store.pinned(elsewhere) if elsewhere else ()
     else:
         served = list(live())
         generation = store.pin({s.version.agent: s.version.hash for s in served})
+        peers = others()
+        elsewhere = store.pin({v.agent: v.hash for v in peers}) if peers else ""
     context.add_to_pending_reconstruction_metadata(GENERATION, generation)
-    return _definitions(served, kinds, resources, tester)
+    if elsewhere:
+        context.add_to_pending_reconstruction_metadata(OTHERS, elsewhere)
+    all_peers = peers_of([*peers, *(one.version for one in served)], kinds, place)
+    return _definitions(served, all_peers, kinds, resources, tester)
 
 
 def _definitions(
     served: Sequence[Served],
+    peers: Peers,
     kinds: Mapping[str, Kind[KindConfig]],
     resources: Mapping[str, object],
     tester: Tester | None,
 ) -> Definitions:
     compiled: list[tuple[CompiledAgent, bool]] = []
-    peers = peers_of([one.version for one in served], kinds)
     for one in served:
         try:
             compiled.append((peers.compile(one.version), one.deployed))
@@ -114,8 +128,12 @@ def _definitions(
     )
 
 
-def peers_of(versions: Sequence[Version], kinds: Mapping[str, Kind[KindConfig]]) -> Peers:
-    """The agents of a location, which can run each other; each is compiled once."""
+def peers_of(
+    versions: Sequence[Version],
+    kinds: Mapping[str, Kind[KindConfig]],
+    place: Place = nowhere_else,
+) -> Peers:
+    """Agents that can run each other; each is compiled once, and only where it is asked for."""
     compiled: dict[str, CompiledAgent] = {}
 
     def compile_(version: Version) -> CompiledAgent:
@@ -124,7 +142,7 @@ def peers_of(versions: Sequence[Version], kinds: Mapping[str, Kind[KindConfig]])
             compiled[version.hash] = compile_agent(plan, version, kinds, peers)
         return compiled[version.hash]
 
-    peers = Peers({version.agent: version for version in versions}, compile_)
+    peers = Peers({version.agent: version for version in versions}, compile_, place)
     return peers
 
 

@@ -44,8 +44,10 @@ NEWEST = "newest"
 """What config says instead of a source run's id."""
 
 LOCATION = "agentflow"
-"""The code location's name in the workspace."""
+"""The first code location's name in the workspace; Dagster's own commands find no other."""
 
+FILES_LOCATION = f"{LOCATION}-files"
+"""The code location of working files, where they do not share the first."""
 
 _KEPT_BY_DAGSTER = frozenset(
     {
@@ -90,6 +92,11 @@ def sensor_name(agent: str) -> str:
 def schedule_name(agent: str, trigger: str) -> str:
     """The schedule of one trigger; Dagster wants schedules and sensors named apart."""
     return f"{dagster_name(agent)}__{f'_{trigger}' if trigger == _SENSOR else trigger}"
+
+
+def location_name(number: int) -> str:
+    """The code location of that number."""
+    return LOCATION if number == 1 else f"{LOCATION}-{number}"
 
 
 def pool_name(agent: str) -> str:

@@ -1,8 +1,12 @@
-"""Dagster's webserver, which a page of another site cannot use.
+"""Dagster's webserver, which a page of another site cannot use, and which takes new locations in.
 
 It asks for no password, and takes a mutation in the address of a GET: any page that the user looks
 at could start and delete runs with an image, `<img src="http://127.0.0.1:3000/graphql?query=…">`,
-or by having its own name resolve to this machine. Run as `python -m …webserver`, with the options
+or by having its own name resolve to this machine.
+
+Dagster learns of a new code location by `reloadWorkspace`, which starts all of them again, one
+after the other. `POST /agentflow/new_locations` loads those that it does not have and leaves the
+rest. Run as `python -m …webserver`, with the options
 of `dagster-webserver`.
 """
 
@@ -12,15 +16,23 @@ import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster_webserver import app, cli
 from dagster_webserver.webserver import DagsterWebserver
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+
+from agentflow_dagster.orchestration.client import NEW_LOCATIONS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOSTS_VARIABLE = "AGENTFLOW_HOSTS"
@@ -72,6 +84,35 @@ class _Webserver(DagsterWebserver[Any, Any]):
         guard: Any = OwnPagesOnly
         return [Middleware(guard, hosts=hosts), *super().build_middleware()]
 
+    def build_routes(self) -> list[Any]:
+        new = Route(NEW_LOCATIONS_PATH, self._find_new_locations, methods=["POST"])
+        return [new, *super().build_routes()]
+
+    async def _find_new_locations(self, _: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(self._process_context.add_new_locations))
+
+
+class Workspace(WorkspaceProcessContext):
+    """The code locations of a webserver; new ones can be added while it serves the others."""
+
+    def add_new_locations(self) -> list[str]:
+        """Loads the locations that the workspace file has and this has not; their names."""
+        added: list[str] = []
+        for origin in self._origins:
+            name = origin.location_name
+            if name in self.code_location_names:
+                continue
+            entry = self._load_location(origin, reload=False)
+            with self._lock:
+                known = self._current_workspace
+                if name in known.code_location_entries:
+                    continue  # another call was faster
+                self._current_workspace = known.with_code_location(name, entry)
+                if isinstance(origin, GrpcServerCodeLocationOrigin):
+                    self._start_watch_thread(origin)
+            added.append(name)
+        return added
+
 
 def _name(address: str) -> str | None:
     try:
@@ -82,6 +123,7 @@ def _name(address: str) -> str | None:
 
 def main() -> None:
     """Serves until it is told to stop."""
+    cli.WorkspaceProcessContext = Workspace  # pyright: ignore[reportPrivateImportUsage]
     app.DagsterWebserver = _Webserver  # pyright: ignore[reportPrivateImportUsage]
     cli.main()
 

@@ -41,7 +41,7 @@ class Version:
 
 
 AGENTS_PER_LOCATION = 50
-"""Most deployed agents in one code location (docs/decisions/0009-code-locations.md)."""
+"""Most deployed agents in one code location (docs/decisions/0010-code-locations.md)."""
 
 
 @dataclass(frozen=True, slots=True)

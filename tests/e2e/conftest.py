@@ -17,13 +17,15 @@ import pytest
 from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.nodes import all_kinds
 from agentflow_dagster.operations.components import Ports
-from agentflow_dagster.operations.deploy import apply_limits, deploy_files
+from agentflow_dagster.operations.deploy import deploy_files
 from agentflow_dagster.operations.platform import Platform, start_platform
 from agentflow_dagster.operations.project import Project
+from agentflow_dagster.operations.publish import apply_limits, load
 from agentflow_dagster.operations.run import wait_for
 from agentflow_dagster.operations.scaffold import scaffold
 from agentflow_dagster.operations.token import project_token
 from agentflow_dagster.operations.tracker import Tracker
+from agentflow_dagster.orchestration.names import location_name
 from tests.conftest import new_database
 from tests.support.chromium import chromium
 from tests.support.openai_server import OpenAIServer
@@ -56,7 +58,8 @@ class Running:
         files = [self.project.root / "notebooks" / name for name in names]
         done = deploy_files(self.project, self.platform.stores.versions, kinds, files)
         apply_limits(self.project)
-        self.platform.client.reload()
+        self.platform.add_locations()
+        load(self.platform.client, [location_name(one.deployment.location) for one in done])
         return [plan_of(d.deployment.version.document, kinds) for d in done]
 
     def launch(self, plan: Plan, input_: JsonObject, **tags: str) -> str:

@@ -210,6 +210,8 @@ class Bench:
         self.kinds: dict[str, Kind[KindConfig]] = builtin_kinds()
         self.compiled: dict[str, CompiledAgent] = {}
         self.served: dict[str, Served] = {}
+        self.others: list[Version] = []
+        self.places: dict[str, str] = {}
         self._repository: RepositoryDefinition | None = None
 
     @property
@@ -243,6 +245,8 @@ class Bench:
         """Serves nothing any more; the model answers as it did at first, there are no secrets."""
         self.compiled.clear()
         self.served.clear()
+        self.others.clear()
+        self.places.clear()
         self.model.label()
         self.secrets.given.values.clear()
         self.secrets.variables.clear()
@@ -270,6 +274,8 @@ class Bench:
             self.kinds,
             self.resources,
             tester=DocumentTests(),
+            others=lambda: list(self.others),
+            place=lambda _, agent: self.places.get(agent),
         )
 
     def run(

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from dagster import RunsFilter
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.definitions.definitions_load_context import (
     DefinitionsLoadContext,
@@ -43,6 +44,9 @@ NONE_YET = cast("DefinitionsLoadContext", None)
 ONE = """
     first: {kind: ai.chat, with: {prompt: one}}
 """
+CALLS = """
+    call: {kind: agent.run, with: {agent: elsewhere}}
+"""
 TWO = """
     first: {kind: ai.chat, with: {prompt: two}}
     second: {kind: ai.chat, with: {prompt: "{{first.output.text}} more"}}
@@ -59,7 +63,8 @@ def enqueue(bench: Bench, job: str) -> DagsterRun:
         repository = initialize_repository_def_from_pointer(POINTER)
         definition = repository.get_job(job)
         data = repository.repository_load_data
-        return bench.instance.create_run_for_job(definition, repository_load_data=data)
+        tags = definition.run_tags
+        return bench.instance.create_run_for_job(definition, repository_load_data=data, tags=tags)
 
 
 def work(bench: Bench, run: DagsterRun) -> None:
@@ -93,6 +98,19 @@ def test_a_run_of_an_agent_that_was_taken_away_goes_on(bench: Bench) -> None:
     bench.serve(agent("another", ONE))
     work(bench, waiting)
     assert bench.ran(waiting.run_id).status == "SUCCESS"
+
+
+def test_a_run_keeps_what_other_locations_served_when_it_began(bench: Bench) -> None:
+    bench.serve(agent("asker", CALLS))
+    bench.others = [bench.version(agent("elsewhere", ONE), deploy=True)]
+    bench.places = {"elsewhere": "agentflow-2"}
+    waiting = enqueue(bench, "asker_job")
+    assert not [job for job in bench.repository.get_all_jobs() if job.name == "elsewhere_job"]
+    bench.others = []
+    work(bench, waiting)
+    assert bench.ran(waiting.run_id).status == "SUCCESS"
+    (child,) = bench.instance.get_runs(RunsFilter(job_name="elsewhere_job"))
+    assert child.tags[names.PARENT_RUN_TAG] == waiting.run_id
 
 
 def test_live_is_not_asked_while_a_run_is_rebuilt(bench: Bench) -> None:

@@ -21,7 +21,8 @@ def command(words: tuple[str, ...], yes: bool, as_json: bool) -> int:
     """
     from agentflow_dagster.cli.context import after_noun, current_project
     from agentflow_dagster.cli.output import print_json, shown
-    from agentflow_dagster.operations.deploy import publish, undeploy
+    from agentflow_dagster.operations.deploy import undeploy
+    from agentflow_dagster.operations.publish import publish
     from agentflow_dagster.operations.stores import project_stores
 
     name = after_noun(words, required=True)
@@ -30,7 +31,7 @@ def command(words: tuple[str, ...], yes: bool, as_json: bool) -> int:
         click.confirm(f"Take {name} out of {project.environment}?", abort=True, err=True)
     with project_stores(project) as stores:
         gone = undeploy(project, stores.versions, name)
-    reloaded = publish(project)
+    reloaded = publish(project, [gone], came_or_went=True)
     if as_json:
         told = {"agent": gone.version.agent, "environment": gone.environment}
         print_json({"deleted": {**told, "version": gone.version.number}, "reloaded": reloaded})

@@ -22,13 +22,17 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
     """
     from agentflow_dagster.cli.context import current_project, known_kinds
     from agentflow_dagster.cli.output import print_json
-    from agentflow_dagster.operations.deploy import deploy_files, publish
+    from agentflow_dagster.operations.deploy import deploy_files
+    from agentflow_dagster.operations.publish import publish
     from agentflow_dagster.operations.stores import project_stores
 
     project = current_project()
     with project_stores(project) as stores:
         done = deploy_files(project, stores.versions, known_kinds(), files)
-    reloaded = any(one.changed for one in done) and publish(project)
+    changed = [one.deployment for one in done if one.changed]
+    reloaded = bool(changed) and publish(
+        project, changed, came_or_went=any(one.new for one in done)
+    )
     if as_json:
         print_json(
             {

@@ -29,7 +29,7 @@ def command(dagster_port: int, gateway_port: int, jupyter_port: int, no_jupyter:
     from agentflow_dagster.operations.up import Ports, missing_variables, stay_up
 
     project = current_project()
-    ports = Ports.fixed(
+    ports = Ports(
         webserver=dagster_port,
         gateway=gateway_port,
         jupyter=None if no_jupyter else jupyter_port,
