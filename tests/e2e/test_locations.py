@@ -59,8 +59,6 @@ def files(running: Running) -> Generator[dict[str, Path]]:
     for name in ("far-caller", "far-away"):
         undeploy(running.project, running.platform.stores.versions, name)
         made[name.replace("-", "_")].unlink()
-    for location in running.platform.client.locations():
-        running.platform.client.reload(location)
 
 
 def test_what_does_not_fit_into_the_first_is_served_by_another(
