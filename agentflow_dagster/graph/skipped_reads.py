@@ -82,5 +82,5 @@ def _absent_reads(
                 "AF207",
                 f"{root!r} may {may} here.",
                 pointer=pointer(*text.path),
-                hint=f"Guard it: has({root}.{field}) ? {read} : … (a value of its type)",
+                hint=f"Guard it: has({root}.{field}) ? {read} : …, a value of the same type.",
             )

@@ -162,7 +162,8 @@ def test_a_run_of_a_file_that_fails_beside_what_is_up(up: Up) -> None:
     """It starts what it needs and stops it, and what is up goes on as it was."""
     project = up.project
     before = {process.pid for process in project.command.living()}
-    daemon = next(p.cmdline() for p in project.command.living() if "dagster._daemon" in p.cmdline())
+    lines = [process.cmdline() for process in project.command.living()]
+    daemon = next(line for line in lines if "agentflow_dagster.orchestration.daemon" in line)
     workspace = Path(daemon[daemon.index("--workspace") + 1])
     read = workspace.read_text()
     path = project.write("gives_up.agent.yaml", FAILING)

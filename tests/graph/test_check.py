@@ -96,7 +96,7 @@ SLIPS = [
         "/spec/outputs/answer",
         "answer:",
         "'draft' may have been skipped",
-        "Guard it: has(draft.output) ? draft.output : … (a value of its type)",
+        "Guard it: has(draft.output) ? draft.output : …, a value of the same type.",
     ),
     Slip(
         '{kind: ai.chat, after: [route.other], with: {prompt: "Reply to: {{input.body}}"}}',

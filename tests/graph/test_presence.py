@@ -78,11 +78,11 @@ def test_the_hint_is_the_guard() -> None:
         "/spec/outputs/out",
         "'a' may have been skipped here.",
     )
-    assert found.hint == "Guard it: has(a.output) ? a.output.text : … (a value of its type)"
+    assert found.hint == "Guard it: has(a.output) ? a.output.text : …, a value of the same type."
     assert codes(out("{{has(a.output) ? a.output.text : ''}}", **ROUTED)) == []
     (found,) = problems(out("{{a.error.message}}", a=HANDLED, b=CHAT))
     assert found.message == "'a' may have succeeded here."
-    assert found.hint == "Guard it: has(a.error) ? a.error.message : … (a value of its type)"
+    assert found.hint == "Guard it: has(a.error) ? a.error.message : …, a value of the same type."
 
 
 def test_a_case_that_is_always_followed_by_its_merge() -> None:
