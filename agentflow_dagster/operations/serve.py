@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
@@ -20,8 +22,9 @@ from agentflow_dagster.orchestration.names import location_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.stores import Version, VersionHash, VersionStore
-    from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.kind import Catalogue, KindConfig
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +36,8 @@ def project_definitions(resources: Mapping[str, object], *, project: Project) ->
     An agent that is deployed is served as deployed, whatever its working file says by now; a
     working file that was never deployed is served as it stands, with its triggers off.
     """
-    kinds = all_kinds()
-
-    def place(versions: VersionStore, agent: str) -> str | None:
-        alone = not project.variables.get(LOCATION_VARIABLE)
-        return None if alone else place_of(versions, project.environment, agent)
-
+    kinds = _kinds()
+    place = _Places(project.environment, alone=not project.variables.get(LOCATION_VARIABLE))
     with project_stores(project) as stores:
         return agent_definitions(
             lambda: served_now(project, stores.versions, kinds),
@@ -49,6 +48,23 @@ def project_definitions(resources: Mapping[str, object], *, project: Project) ->
             others=lambda: others_now(project, stores.versions),
             place=place,
         )
+
+
+@cache
+def _kinds() -> Mapping[str, Kind[KindConfig]]:
+    """The same ones however often Dagster asks, so that what was compiled with them holds."""
+    return all_kinds()
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Names the code location of an agent; None where there is one for all."""
+
+    environment: str
+    alone: bool
+
+    def __call__(self, versions: VersionStore, agent: str) -> str | None:
+        return None if self.alone else place_of(versions, self.environment, agent)
 
 
 def served_now(project: Project, versions: VersionStore, kinds: Catalogue) -> list[Served]:

@@ -87,7 +87,7 @@ def agent_definitions(
     context.add_to_pending_reconstruction_metadata(GENERATION, generation)
     if elsewhere:
         context.add_to_pending_reconstruction_metadata(OTHERS, elsewhere)
-    all_peers = peers_of([*peers, *(one.version for one in served)], kinds, place)
+    all_peers = _compiled_before([*peers, *(one.version for one in served)], kinds, place)
     return _definitions(served, all_peers, kinds, resources, tester)
 
 
@@ -126,6 +126,20 @@ def _definitions(
         # For the job that Dagster makes of all assets, "materialize selected" runs in it.
         executor=in_process_executor,
     )
+
+
+def _compiled_before(
+    versions: Sequence[Version], kinds: Mapping[str, Kind[KindConfig]], place: Place
+) -> Peers:
+    """The agents, compiled once as long as they are the same: Dagster builds the definitions twice
+    when it loads a code location."""
+    asked = (list(versions), dict(kinds), place)
+    if not _last or _last[0][:3] != asked:
+        _last[:] = [(*asked, peers_of(versions, kinds, place))]
+    return _last[0][3]
+
+
+_last: list[tuple[list[Version], dict[str, Kind[KindConfig]], Place, Peers]] = []
 
 
 def peers_of(
