@@ -20,13 +20,15 @@ class StoresResource(ConfigurableResource[Any]):
     _stores: object = PrivateAttr(default=None)
 
     def open(self) -> Stores:
-        """The stores, opened once for each run or tick."""
+        """The stores: those of this process, or opened for one run or tick."""
         from agentflow_dagster.operations import Project
-        from agentflow_dagster.operations.stores import project_stores
+        from agentflow_dagster.operations.stores import lasting_stores, project_stores
 
         if self._stores is None:
             project = Project.find(Path(__file__).parent)
-            self._stores = self._open.enter_context(project_stores(project))
+            self._stores = lasting_stores(project) or self._open.enter_context(
+                project_stores(project)
+            )
         return self._stores  # type: ignore[return-value]
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:

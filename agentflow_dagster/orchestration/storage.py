@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from dagster_postgres.event_log import PostgresEventLogStorage
+from dagster_postgres.run_storage import PostgresRunStorage
+from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 
 from agentflow_dagster.stores.engine import create_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from dagster import EventLogEntry
@@ -28,6 +31,8 @@ EVENT_ORDER = 0x61676576
 """The key of the database's lock under which event ids are given out."""
 
 _IDLE, _MORE = 1, 63
+_engine: dict[str, sa.Engine] = {}
+"""This process's connections, by URL: Dagster makes an instance, storage and all, for each tick."""
 
 
 class LastingStorage(DagsterPostgresStorage):
@@ -39,10 +44,16 @@ class LastingStorage(DagsterPostgresStorage):
         should_autocreate_tables: bool = True,  # noqa: FBT001, FBT002 - as it is Dagster's
         inst_data: ConfigurableClassData | None = None,
     ) -> None:
-        super().__init__(postgres_url, should_autocreate_tables, inst_data)
+        seen = postgres_url in _engine
+        super().__init__(postgres_url, should_autocreate_tables and not seen, inst_data)
+        self._run_storage = Runs(postgres_url, should_autocreate_tables=False)
         self._event_log_storage = OrderedEventLog(postgres_url, should_autocreate_tables=False)
-        engine = create_engine(postgres_url, pool_size=_IDLE, max_overflow=_MORE)
-        engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._schedule_storage = Schedules(postgres_url, should_autocreate_tables=False)
+        if not seen:
+            made = create_engine(postgres_url, pool_size=_IDLE, max_overflow=_MORE)
+            _engine.clear()
+            _engine[postgres_url] = made.execution_options(isolation_level="AUTOCOMMIT")
+        engine = _engine[postgres_url]
         for part in (self._run_storage, self._event_log_storage, self._schedule_storage):
             vars(part)["_engine"] = engine  # Theirs makes a connection for every call.
 
@@ -53,13 +64,45 @@ class LastingStorage(DagsterPostgresStorage):
         return cls(str(config_value["postgres_url"]), inst_data=inst_data)
 
 
+def _once(ask: Callable[..., bool]) -> Callable[..., bool]:
+    """Remembers a yes: what the tables have is not taken away, and costs 10 ms to find out."""
+
+    @wraps(ask)
+    def remembered(self: Any, *what: str) -> bool:
+        of_self = cast("dict[str, set[tuple[str, ...]]]", vars(self))
+        known = of_self.setdefault("_known", set())
+        asked = (ask.__name__, *what)
+        if asked not in known and ask(self, *what):
+            known.add(asked)
+        return asked in known
+
+    return remembered
+
+
+class Runs(PostgresRunStorage):
+    """Asks once which columns there are."""
+
+    has_run_stats_index_cols = _once(PostgresRunStorage.has_run_stats_index_cols)
+    has_bulk_actions_selector_cols = _once(PostgresRunStorage.has_bulk_actions_selector_cols)
+    has_backfill_id_column = _once(PostgresRunStorage.has_backfill_id_column)
+    has_bulk_action_job_name_column = _once(PostgresRunStorage.has_bulk_action_job_name_column)
+    has_backfill_tags_table = _once(PostgresRunStorage.has_backfill_tags_table)
+
+
+class Schedules(PostgresScheduleStorage):
+    """Asks once which tables there are."""
+
+    has_instigators_table = _once(PostgresScheduleStorage.has_instigators_table)
+    has_secondary_index_table = _once(PostgresScheduleStorage.has_secondary_index_table)
+    has_built_index = _once(PostgresScheduleStorage.has_built_index)
+
+
 class OrderedEventLog(PostgresEventLogStorage):
     """Stores events, each with all that is noted of it, in one transaction under the lock."""
 
     def __init__(self, postgres_url: str, *, should_autocreate_tables: bool) -> None:
         super().__init__(postgres_url, should_autocreate_tables)
         self._at_hand = threading.local()
-        self._tables: set[str] = set()
 
     def store_event(self, event: EventLogEntry) -> None:
         with self._in_order():
@@ -69,11 +112,7 @@ class OrderedEventLog(PostgresEventLogStorage):
         with self._in_order():
             super().store_event_batch(events)
 
-    def has_table(self, table_name: str) -> bool:
-        """Asks once: what is there is not taken away."""
-        if table_name not in self._tables and super().has_table(table_name):
-            self._tables.add(table_name)
-        return table_name in self._tables
+    has_table = _once(PostgresEventLogStorage.has_table)
 
     def _connect(self) -> AbstractContextManager[sa.Connection]:
         ongoing: sa.Connection | None = getattr(self._at_hand, "connection", None)

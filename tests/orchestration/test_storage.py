@@ -61,6 +61,14 @@ def test_the_instance_uses_it(writers: tuple[DagsterInstance, DagsterInstance]) 
     assert isinstance(writers[0].event_log_storage, OrderedEventLog)
 
 
+def test_instances_of_a_process_share_their_connections(
+    writers: tuple[DagsterInstance, DagsterInstance],
+) -> None:
+    """A code server makes an instance for every tick of every sensor."""
+    first, second = (vars(one.event_log_storage)["_engine"] for one in writers)
+    assert first is second
+
+
 def test_a_reader_that_goes_on_from_an_id_misses_nothing(
     writers: tuple[DagsterInstance, DagsterInstance], reader: sa.Engine
 ) -> None:
