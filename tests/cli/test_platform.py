@@ -158,6 +158,7 @@ def test_a_deployed_agent_runs_on_what_is_up(up: Up) -> None:
     assert told["run_id"] in up.project.call("runs").stdout
 
 
+@pytest.mark.soak
 def test_a_run_of_a_file_that_fails_beside_what_is_up(up: Up) -> None:
     """It starts what it needs and stops it, and what is up goes on as it was."""
     project = up.project
@@ -204,6 +205,7 @@ def endless(project: Project, path: Path) -> Generator[Started]:
     yield started
 
 
+@pytest.mark.soak
 @pytest.mark.fault
 def test_ctrl_c_stops_the_run(project: Project, tmp_path: Path) -> None:
     project.write("notebooks/endless.agent.yaml", ENDLESS)

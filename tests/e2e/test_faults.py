@@ -165,6 +165,7 @@ STRANGE: list[JsonValue] = [
 ]
 
 
+@pytest.mark.soak
 def test_a_strange_event_holds_up_none_behind_it(running: Running) -> None:
     """What the front door would have refused may be in the inbox from before an upgrade."""
     plan, inbox = triage(running), running.platform.stores.inbox

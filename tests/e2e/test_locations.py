@@ -61,6 +61,7 @@ def files(running: Running) -> Generator[dict[str, Path]]:
         made[name.replace("-", "_")].unlink()
 
 
+@pytest.mark.soak
 def test_what_does_not_fit_into_the_first_is_served_by_another(
     running: Running, files: dict[str, Path]
 ) -> None:

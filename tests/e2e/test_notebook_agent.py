@@ -30,7 +30,10 @@ def by_papermill(notebook: Path, work: Path, parameters: dict[str, Any]) -> list
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:papermill")
-@pytest.mark.parametrize("parameters", [{}, {"tolerance": 3.0, "currency": "CHF"}])
+@pytest.mark.parametrize(
+    "parameters",
+    [pytest.param({}, marks=pytest.mark.soak), {"tolerance": 3.0, "currency": "CHF"}],
+)
 def test_equal_results(running: Running, tmp_path: Path, parameters: dict[str, Any]) -> None:
     notebook = running.project.root / "notebooks" / "invoice_check.ipynb"
     expected = by_papermill(notebook, tmp_path, parameters)

@@ -16,6 +16,7 @@ from agentflow_dagster.operations.components import Ports
 from agentflow_dagster.operations.scaffold import scaffold
 from agentflow_dagster.operations.tracker import Tracker
 from agentflow_dagster.orchestration.client import FINISHED, DagsterClient
+from tests.e2e.conftest import keep_agents
 from tests.e2e.test_faults import ENDLESS, TICKS
 from tests.e2e.test_webhook import CRASH
 from tests.support.command import Command, Started
@@ -70,6 +71,7 @@ class Site:
 def site(open_folder: Path, request: pytest.FixtureRequest) -> Generator[Site]:
     root = open_folder / f"site-{abs(hash(request.node.name)) % 10_000}"
     scaffold(root)
+    keep_agents(root, "support_triage")
     (root / "tmp").mkdir()
     sample = root / "notebooks" / "support_triage.agent.yaml"
     sample.write_text(sample.read_text().replace("gpt-4o-mini", "offline/extractive"))
@@ -96,6 +98,7 @@ def start_endless(site: Site, client: DagsterClient) -> int:
     return int(path.read_text())
 
 
+@pytest.mark.soak
 def test_an_acknowledged_call_outlives_everything(site: Site) -> None:
     """`kill -9` of every process, PostgreSQL too, between the 202 and the run."""
     deployed = site.command.run("deploy", "notebooks/support_triage.agent.yaml")
@@ -141,9 +144,8 @@ def ticks(client: DagsterClient) -> set[str]:
     return {tick["id"] for tick in told if tick["status"] != "STARTED"}
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGHUP, marks=pytest.mark.soak), signal.SIGKILL]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
 def test_up_takes_its_runs_along(site: Site, number: signal.Signals) -> None:
     started = site.up()
     with httpx.Client(timeout=60) as http:
