@@ -71,7 +71,7 @@ class Site:
 def site(open_folder: Path, request: pytest.FixtureRequest) -> Generator[Site]:
     root = open_folder / f"site-{abs(hash(request.node.name)) % 10_000}"
     scaffold(root)
-    keep_agents(root, "support_triage")
+    keep_agents(root, "support_triage", "invoice_check")
     (root / "tmp").mkdir()
     sample = root / "notebooks" / "support_triage.agent.yaml"
     sample.write_text(sample.read_text().replace("gpt-4o-mini", "offline/extractive"))
