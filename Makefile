@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Settable on the command line: make test ARGS="tests/spec -x". PROCESSES=0 runs the tests in this
 # one, as pdb wants it.
 ARGS ?=
-PROCESSES ?= 3
+PROCESSES ?= 2
 export PYTHON
 
 # Some machines set it; without bytecode every start of `agentflow` takes twice as long.

@@ -120,13 +120,18 @@ def test_a_run_shows_its_steps_and_the_branch_not_taken(
 
     page.get_by_role("img", name="gantt_waterfall").click()
     chart = page.locator(".chart-element.box")
-    expect(chart).to_have_count(5)
-    shades = {
-        box.get_attribute("data-tooltip"): box.evaluate("e => getComputedStyle(e).backgroundColor")
-        for box in chart.all()
-    }
+    steps = {f"support_triage.{n}" for n in ("classify", "route", "file_bug", "draft", "done")}
+
+    def drawn() -> dict[str, str]:
+        """Each step's shade, once the page has come to rest."""
+        found: dict[str, str] = chart.evaluate_all(
+            "all => Object.fromEntries(all.map("
+            "e => [e.getAttribute('data-tooltip'), getComputedStyle(e).backgroundColor]))"
+        )
+        return found if set(found) == steps else {}
+
+    shades = wait_until(drawn)
     skipped = shades.pop("support_triage.draft")
-    assert set(shades) == {f"support_triage.{n}" for n in ("classify", "route", "file_bug", "done")}
     assert len(set(shades.values())) == 1
     assert skipped not in shades.values()
 
