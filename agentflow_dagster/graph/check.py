@@ -23,11 +23,11 @@ from agentflow_dagster.graph.graph_check import SCOPE_NAMES, check_graph, check_
 from agentflow_dagster.graph.lint import lint
 from agentflow_dagster.graph.node_graph import NodeGraph
 from agentflow_dagster.graph.plan import Plan, build_plan
-from agentflow_dagster.spec.diagnostics import Diagnostic, has_errors, pointer, warning
+from agentflow_dagster.spec.diagnostics import Diagnostic, has_errors
 from agentflow_dagster.spec.parse import parse_agent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.kind import Catalogue
@@ -67,7 +67,7 @@ def check_agent(
     graph = NodeGraph.of_agent(agent)
     of_inputs = list(inputs.check_inputs(agent))
     of_nodes = list(check_nodes(graph, kinds, {}))
-    found = [*in_clear, *_not_in_force(agent), *demands.check_demands(agent, kinds)]
+    found = [*in_clear, *demands.check_demands(agent, kinds)]
     found += [*of_inputs, *of_nodes]
     if not of_inputs:
         found += triggers.check_triggers(agent, sources)
@@ -98,14 +98,3 @@ def plan_of(document: Mapping[str, JsonValue], kinds: Catalogue) -> Plan:
     if verdict.plan is None:
         raise DocumentError([d for d in verdict.diagnostics if d.severity == "error"])
     return verdict.plan
-
-
-def _not_in_force(agent: Agent) -> Iterator[Diagnostic]:
-    """Fields of the format that this release accepts and does not act on."""
-    if agent.spec.budget is not None:
-        message = "`budget` is not enforced in this release."
-        yield warning("AF901", message, pointer=pointer("spec", "budget"))
-    for name, node in agent.spec.nodes.items():
-        if node.on_unknown is not None:
-            message = "`onUnknown` is not acted on in this release."
-            yield warning("AF903", message, pointer=pointer("spec", "nodes", name, "onUnknown"))

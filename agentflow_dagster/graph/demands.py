@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 
 def check_demands(agent: Agent, kinds: Catalogue) -> Iterator[Diagnostic]:
-    """Warnings that name which of `resources`, `limits` and `llmRouting` is not in force."""
+    """Warnings that name which of what is asked for is not in force."""
+    if agent.spec.budget is not None:
+        yield warning(
+            "AF901",
+            "`budget` is not enforced in this release.",
+            pointer=pointer("spec", "budget"),
+            hint="Set a limit with your provider.",
+        )
     if agent.spec.llm_routing is not None:
         yield warning(
             "AF913",
@@ -23,6 +30,13 @@ def check_demands(agent: Agent, kinds: Catalogue) -> Iterator[Diagnostic]:
             hint="Name the model of each node in its `llm`.",
         )
     for name, node in agent.spec.nodes.items():
+        if node.on_unknown is not None:
+            yield warning(
+                "AF903",
+                "`onUnknown` is not acted on in this release.",
+                pointer=pointer("spec", "nodes", name, "onUnknown"),
+                hint="Make the call safe to repeat.",
+            )
         if unenforced := _unenforced(node, kinds):
             yield warning(
                 "AF911",

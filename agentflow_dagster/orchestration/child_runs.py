@@ -21,11 +21,11 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 
+from agentflow_dagster.engine.agent_calls import call_input, require_end
 from agentflow_dagster.engine.graph_run import usage_of
 from agentflow_dagster.engine.outputs import agent_outputs
-from agentflow_dagster.errors import RunError, UsageError
+from agentflow_dagster.errors import RunError
 from agentflow_dagster.graph.agent_references import parse_reference
-from agentflow_dagster.graph.inputs import complete_input
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.cancellation import CURRENT, Cancellation
 from agentflow_dagster.orchestration.input_config import run_config
@@ -41,14 +41,10 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.compile import CompiledAgent
     from agentflow_dagster.ports.agents import AgentCall
     from agentflow_dagster.ports.stores import Version, VersionStore
-    from agentflow_dagster.spec.values import JsonSchema
     from agentflow_dagster.stores import Stores
 
 Place: TypeAlias = "Callable[[VersionStore, str], str | None]"
 """Names the code location of an agent; None where it is that of whoever runs it."""
-
-MAX_DEPTH = 5
-"""How deep runs may stand below each other."""
 
 
 def nowhere_else(versions: VersionStore, agent: str) -> None:
@@ -152,18 +148,7 @@ class ChildRuns:
         """The agents above the run and the run's own; refuses what would never end."""
         tags = self._context.run.tags
         chain = [*filter(None, tags.get(names.CHAIN_TAG, "").split(",")), tags[names.AGENT_TAG]]
-        if agent in chain:
-            raise RunError(
-                f"{agent!r} would run itself: {' -> '.join([*chain, agent])}.",
-                hint="Let one of them do without the other.",
-                retryable=False,
-            )
-        if len(chain) == MAX_DEPTH:
-            raise RunError(
-                f"Runs stand {MAX_DEPTH} deep below each other: {' -> '.join(chain)}.",
-                hint="Make the chain of agents shorter.",
-                retryable=False,
-            )
+        require_end(agent, chain)
         return chain
 
     def _finished(self, call: AgentCall, version: Version) -> DagsterRun | None:
@@ -176,10 +161,7 @@ class ChildRuns:
         self, compiled: CompiledAgent, call: AgentCall, chain: list[str], place: str | None
     ) -> DagsterRun:
         plan = compiled.plan
-        try:
-            given = complete_input(cast("JsonSchema", plan.agent.spec.inputs), call.input)
-        except UsageError as problem:
-            raise RunError(f"{call.agent!r}: {problem}", retryable=False) from None
+        given = call_input(plan, call)
         llm = call.llm.model_dump(mode="json", by_alias=True, exclude_none=True)
         tags = {
             names.PARENT_RUN_TAG: call.run_id,

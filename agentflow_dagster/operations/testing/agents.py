@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
+from agentflow_dagster.engine.agent_calls import call_input, require_end
 from agentflow_dagster.engine.graph_run import run_graph
 from agentflow_dagster.engine.outputs import agent_outputs
 from agentflow_dagster.engine.step import Attempt
-from agentflow_dagster.errors import RunError, UsageError
-from agentflow_dagster.graph.inputs import complete_input
+from agentflow_dagster.errors import RunError
 from agentflow_dagster.ports.agents import AgentOutcome
 
 if TYPE_CHECKING:
@@ -18,12 +18,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.engine.step import Services
     from agentflow_dagster.graph.plan import Plan
     from agentflow_dagster.ports.agents import AgentCall
-    from agentflow_dagster.spec.values import JsonSchema
 
     FindPlan: TypeAlias = "Callable[[str], Plan]"
-
-MAX_DEPTH = 5
-"""How deep agents may run below each other, as in Dagster."""
 
 
 class MemoryAgents:
@@ -43,27 +39,21 @@ class MemoryAgents:
     async def run(self, call: AgentCall) -> AgentOutcome:
         plan = self._find(call.agent)
         name = plan.agent.name
+        require_end(name, self._chain)
+        given = call_input(plan, call)
         chain = (*self._chain, name)
-        if name in self._chain:
-            told = f"{name!r} would run itself: {' -> '.join(chain)}."
-            raise RunError(told, hint="Let one of them do without the other.", retryable=False)
-        if len(chain) > MAX_DEPTH:
-            told = (
-                f"Agents stand more than {MAX_DEPTH} deep below each other: {' -> '.join(chain)}."
-            )
-            raise RunError(told, hint="Make the chain of agents shorter.", retryable=False)
-        try:
-            given = complete_input(cast("JsonSchema", plan.agent.spec.inputs), call.input)
-        except UsageError as problem:
-            raise RunError(f"{call.agent!r}: {problem}", retryable=False) from None
         services = replace(
             self._services, agents=MemoryAgents(self._find, self._services, chain), stand_ins={}
         )
-        begin = replace(Attempt.first(plan, given, run_id=call.key), llm=call.llm)
+        begin = replace(
+            Attempt.first(plan, given, run_id=call.key),
+            llm=call.llm,
+            memory_bytes=call.memory_bytes,
+        )
         done = await run_graph(plan, plan.steps, begin, services)
         if done.failures:
             told = "; ".join(f"{node}: {failure}" for node, failure in done.failures.items())
-            raise RunError(f"{name!r} failed: {told}", retryable=False)
+            raise RunError(f"{name!r} failed: {told}")
         outputs = agent_outputs(
             plan.agent, call.key, given, done.outputs, self._services.environment
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
@@ -45,6 +45,7 @@ class Bench:
 
     def __init__(self, data: Path | None = None) -> None:
         self.model = SmallModel("said")
+        self.code = SmallRunner()
         self.data = data
 
     async def run(
@@ -61,7 +62,7 @@ class Bench:
         services = Services(
             kinds=builtin_kinds(),
             model=self.model,
-            code=SmallRunner(),
+            code=self.code,
             secrets=EnvironmentSecrets({}),
             data=self.data,
         )
@@ -274,6 +275,23 @@ class TestAgentsInAgents:
             {"input": {"body": "x"}, "expect": expect}, self.NODES, find=lambda _: other
         )
         assert report.passed, messages(report)
+
+    async def test_the_memory_of_who_runs_them_holds(self) -> None:
+        code: JsonObject = {
+            "kind": "code.python",
+            "with": {"code": "n = 1", "outputs": ["n"]},
+            "resources": {"memory": "1Gi"},
+        }
+        call: Any = {"other": {**cast("Any", self.NODES["other"]), "resources": {"memory": "64Mi"}}}
+        other = plan({**minimal({"code": code}, inputs=INPUTS), "metadata": {"name": "other"}})
+        bench = Bench()
+        report = await bench.run(
+            {"input": {"body": "x"}, "expect": [{"value": "other.output", "equals": {}}]},
+            call,
+            find=lambda _: other,
+        )
+        assert report.passed, messages(report)
+        assert [asked.memory_bytes for asked in bench.code.requests] == [64 * 1024**2]
 
     async def test_one_that_there_is_not(self) -> None:
         expect: JsonObject = {"failure": {"contains": "No 'agents/other' here."}}
