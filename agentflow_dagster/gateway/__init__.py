@@ -1,4 +1,4 @@
-"""The HTTP front door: health, and webhooks that become events in the inbox."""
+"""The HTTP front door: health, and webhooks that become events in the inbox and are started."""
 
 from agentflow_dagster.gateway.app import create_app
 

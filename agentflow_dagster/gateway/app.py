@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from agentflow_dagster import __version__
 from agentflow_dagster.errors import AgentFlowError, RunError, StoreError, UsageError
 from agentflow_dagster.gateway.event import idempotency_key, read_event
+from agentflow_dagster.gateway.starts import Starts
 from agentflow_dagster.gateway.webhooks import Routes, Target
 from agentflow_dagster.graph.events import event_input
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from agentflow_dagster.ports.starter import Starter
     from agentflow_dagster.spec.values import JsonObject
     from agentflow_dagster.stores import Stores
 
@@ -39,12 +41,14 @@ class Settings:
         environment: Whose deployments answer.
         token: What callers must show as `Authorization: Bearer …`.
         variables: Values of `{{env.…}}` in triggers.
+        starter: Makes what starts accepted events at once; without it their sensors do.
     """
 
     open_stores: Callable[[], AbstractContextManager[Stores]]
     environment: str
     token: str
     variables: Mapping[str, str]
+    starter: Callable[[Stores, Routes], Starter] | None = None
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -54,8 +58,11 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         with settings.open_stores() as stores:
             app.state.stores = stores
-            app.state.routes = Routes(stores.versions, settings.environment)
-            yield
+            routes = Routes(stores.versions, settings.environment)
+            app.state.routes = routes
+            starter = settings.starter and settings.starter(stores, routes)
+            async with Starts(starter, stores.inbox) as app.state.starts:
+                yield
 
     app = FastAPI(
         title="AgentFlow",
@@ -104,6 +111,9 @@ def create_app(settings: Settings) -> FastAPI:
         accepted, new = await run_in_threadpool(
             lambda: stores.inbox.add(target.agent.name, target.trigger, event, idempotency_key=key)
         )
+        if new:
+            starts: Starts = app.state.starts
+            starts.soon(accepted)
         body = {"event_id": accepted.id, "run_key": accepted.run_key, "duplicate": not new}
         return JSONResponse(body, status_code=202)
 

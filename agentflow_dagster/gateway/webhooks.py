@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from agentflow_dagster.spec.parse import parse_agent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agentflow_dagster.ports.stores import VersionStore
     from agentflow_dagster.spec.document import Agent
 
@@ -24,6 +26,14 @@ class Target:
     trigger: str
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What is deployed: agents by name with the numbers of their code locations, and webhooks."""
+
+    agents: Mapping[str, tuple[Agent, int]]
+    targets: Mapping[tuple[str, str], Target]
+
+
 class Routes:
     """Webhook paths of the deployed agents; at most a second behind what is deployed."""
 
@@ -31,21 +41,25 @@ class Routes:
         self._versions = versions
         self._environment = environment
         self._lock = Lock()
-        self._known: dict[tuple[str, str], Target] | None = None
+        self._known: Live | None = None
         self._read_at = float("-inf")
 
     def find(self, method: str, path: str) -> Target | None:
         """The trigger that listens there; the agent deployed first where two do."""
-        return self._current().get((method, path))
+        return self._current().targets.get((method, path))
+
+    def agent(self, name: str) -> tuple[Agent, int] | None:
+        """The deployed agent of that name, and the number of its code location."""
+        return self._current().agents.get(name)
 
     def paths(self) -> list[dict[str, str]]:
         """Every webhook, for whoever may ask."""
         return [
             {"method": method, "path": f"/hooks{path}", "agent": target.agent.name}
-            for (method, path), target in self._current().items()
+            for (method, path), target in self._current().targets.items()
         ]
 
-    def _current(self) -> dict[tuple[str, str], Target]:
+    def _current(self) -> Live:
         with self._lock:
             now = time.monotonic()
             if self._known is None or now - self._read_at > _SECONDS_KNOWN:
@@ -53,15 +67,17 @@ class Routes:
                 self._known = self._read()
             return self._known
 
-    def _read(self) -> dict[tuple[str, str], Target]:
+    def _read(self) -> Live:
+        agents: dict[str, tuple[Agent, int]] = {}
         found: dict[tuple[str, str], Target] = {}
         live = sorted(self._versions.live(self._environment), key=lambda d: d.deployed_at)
         for deployment in live:
             agent = parse_agent(deployment.version.document)
             if isinstance(agent, tuple):
                 continue  # Not served by Dagster either; `agentflow check` says why.
+            agents[agent.name] = (agent, deployment.location)
             for name, trigger in agent.spec.triggers.items():
                 if trigger.webhook is not None:
                     key = (trigger.webhook.method, trigger.webhook.path)
                     found.setdefault(key, Target(agent, name))
-        return found
+        return Live(agents, found)

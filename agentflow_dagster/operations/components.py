@@ -101,7 +101,7 @@ def components(project: Project, ports: Ports, *, workspace: Path, daemon: bool)
         command += ("--workspace", str(workspace))
         found.append(Component("daemon", [*python, *command], needs_code_server=True))
     if ports.gateway is not None:
-        found.append(_gateway(project, ports.gateway, python))
+        found.append(_gateway(project, ports.gateway, ports.webserver, python))
     if ports.jupyter is not None:
         found.append(_jupyter(project, ports.jupyter, python))
     return found
@@ -128,13 +128,13 @@ def jupyter_url(project: Project, port: int) -> str:
     return f"http://{HOST}:{port}/lab?token={project_token(project)}"
 
 
-def _gateway(project: Project, port: int, python: Sequence[str]) -> Component:
+def _gateway(project: Project, port: int, webserver: int, python: Sequence[str]) -> Component:
     return Component(
         "gateway",
         [
             *python,
             *("-m", "agentflow_dagster.gateway", "--host", HOST, "--port", str(port)),
-            *("--project", str(project.root)),
+            *("--project", str(project.root), "--dagster", f"http://{HOST}:{webserver}"),
         ],
         ready_url=f"http://{HOST}:{port}/healthz",
     )

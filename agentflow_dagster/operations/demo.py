@@ -97,7 +97,7 @@ def _run_all(
     )
     started = [(invoices, run_id, asked_at)]
     for number, (event_id, at) in enumerate(posted, start=1):
-        progress(f"Waiting for the sensor to start ticket {number} of {len(posted)}")
+        progress(f"Waiting for the run of ticket {number} of {len(posted)}")
         started.append((triage, _run_of(platform, triage.agent.name, event_id), at))
     records: list[RunRecord] = []
     for number, (plan, id_, at) in enumerate(started, start=1):
@@ -128,9 +128,9 @@ def _post(platform: Platform, ticket: dict[str, Any]) -> tuple[int, float]:
 
 
 def _run_of(platform: Platform, agent: str, event_id: int) -> str:
-    """The run that the sensor started for an event."""
+    """The run that was started for an event."""
+    from agentflow_dagster.orchestration.event_run import RUN_KEY_TAG
     from agentflow_dagster.orchestration.names import AGENT_TAG
-    from agentflow_dagster.orchestration.triggers import RUN_KEY_TAG
 
     event = platform.stores.inbox.get(event_id)
     assert event is not None

@@ -28,7 +28,7 @@ from agentflow_dagster.errors import RunError
 from agentflow_dagster.graph.agent_references import parse_reference
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.cancellation import CURRENT, Cancellation
-from agentflow_dagster.orchestration.input_config import run_config
+from agentflow_dagster.orchestration.run_config import run_config
 from agentflow_dagster.ports.agents import AgentOutcome
 from agentflow_dagster.ports.stores import VersionHash
 

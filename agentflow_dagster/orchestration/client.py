@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.orchestration import names
+from agentflow_dagster.orchestration.run_config import run_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,6 +101,14 @@ query Runs($filter: RunsFilter, $limit: Int) {
     }
   }
 }"""
+_SENSOR = """
+query Sensor($selector: SensorSelector!) {
+  sensorOrError(sensorSelector: $selector) {
+    __typename
+    ... on Error { message }
+    ... on Sensor { sensorState { status } }
+  }
+}"""
 _TERMINATE = """
 mutation Terminate($id: String!) {
   terminateRun(runId: $id) { __typename ... on Error { message } }
@@ -179,9 +188,6 @@ class DagsterClient:
         Raises:
             RunError: Dagster refused it.
         """
-        # Imports Dagster, for which a command that only has something loaded need not wait.
-        from agentflow_dagster.orchestration.input_config import run_config
-
         params = {
             "selector": {
                 "repositoryLocationName": location,
@@ -198,6 +204,23 @@ class DagsterClient:
             )
             raise RunError(f"Dagster did not start {agent!r}: {said or result['__typename']}.")
         return str(result["run"]["runId"])
+
+    def sensor_on(self, name: str, *, location: str = names.LOCATION) -> bool:
+        """Whether a sensor is switched on.
+
+        Raises:
+            RunError: there is none of that name, or Dagster does not answer.
+        """
+        selector = {
+            "repositoryLocationName": location,
+            "repositoryName": REPOSITORY,
+            "sensorName": name,
+        }
+        found = self._ask(_SENSOR, {"selector": selector})["sensorOrError"]
+        if found["__typename"] != "Sensor":
+            said = found.get("message") or found["__typename"]
+            raise RunError(f"Dagster has no sensor {name!r} in {location!r}: {said}.")
+        return found["sensorState"]["status"] == "RUNNING"
 
     def add_partition(self, name: str, key: str, *, location: str = names.LOCATION) -> None:
         """Adds a key to a dynamic set of partitions of a code location, unless it is there.

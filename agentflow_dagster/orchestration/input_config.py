@@ -30,7 +30,7 @@ from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
     from agentflow_dagster.graph.plan import Plan, PlanStep
-    from agentflow_dagster.spec.values import JsonObject, JsonSchema
+    from agentflow_dagster.spec.values import JsonSchema
 
 _SCALARS: dict[str, Any] = {"integer": int, "number": float, "boolean": bool}
 
@@ -83,11 +83,6 @@ def _mapping(plan: Plan, schema: Any) -> ConfigMapping:
         return {name: {"config": given or {}} for name in names}
 
     return ConfigMapping(config_schema=schema, config_fn=for_each_step)
-
-
-def run_config(agent: str, input_: JsonObject) -> dict[str, object]:
-    """The run config that starts an agent with an input."""
-    return {"ops": {agent: {"config": {"input": input_}}}}
 
 
 def _optional(schema: JsonSchema) -> bool:

@@ -18,6 +18,7 @@ from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 
+from agentflow_dagster.orchestration.owed_runs import OwedRuns
 from agentflow_dagster.stores.engine import create_engine
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def _once(ask: Callable[..., bool]) -> Callable[..., bool]:
     return remembered
 
 
-class Runs(PostgresRunStorage):
-    """Asks once which columns there are."""
+class Runs(OwedRuns):
+    """Asks once which columns there are; an event's run is made once."""
 
     has_run_stats_index_cols = _once(PostgresRunStorage.has_run_stats_index_cols)
     has_bulk_actions_selector_cols = _once(PostgresRunStorage.has_bulk_actions_selector_cols)

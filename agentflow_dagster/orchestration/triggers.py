@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import (
+    DagsterRunStatus,
     DefaultScheduleStatus,
     DefaultSensorStatus,
     RunRequest,
@@ -22,8 +23,9 @@ from dagster import (
 
 from agentflow_dagster.graph.events import event_input, event_partition
 from agentflow_dagster.orchestration import names, partitions
-from agentflow_dagster.orchestration.input_config import run_config
+from agentflow_dagster.orchestration.event_run import RUN_KEY_TAG, event_run
 from agentflow_dagster.orchestration.polling import Asking, Poller
+from agentflow_dagster.orchestration.run_config import run_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,10 +34,16 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.orchestration.compile import CompiledAgent
     from agentflow_dagster.ports.stores import Inbox, InboxEvent
+    from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.values import JsonObject
 
-RUN_KEY_TAG = "dagster/run_key"
+CATCH_UP_SECONDS = 30
+"""How often a sensor looks whose agent's events are started as they come in: it starts what was
+left behind. The daemon asks one sensor after the other, about 40 a second."""
+_OFTEN_SECONDS = 1
+"""For sensors that find or start the events themselves: at every round of Dagster's daemon."""
 _BATCH = 100
+_CLAIMANT = "sensor"
 
 
 def schedules(compiled: CompiledAgent, *, running: bool) -> list[ScheduleDefinition]:
@@ -67,12 +75,21 @@ def sensor(compiled: CompiledAgent, *, running: bool) -> SensorDefinition | None
         name=names.sensor_name(agent.name),
         job=compiled.job,
         evaluation_fn=_sense(compiled),
-        minimum_interval_seconds=1,
+        minimum_interval_seconds=_interval(agent),
         default_status=DefaultSensorStatus.RUNNING if running else DefaultSensorStatus.STOPPED,
         description=f"Starts a run for every {'event' if polled else 'accepted webhook call'} of "
         f"{agent.name}.",
         required_resource_keys={"stores", "secrets", *(["sources"] if polled else [])},
     )
+
+
+def _interval(agent: Agent) -> int:
+    """Seconds between two looks of the agent's sensor."""
+    cut = agent.spec.partitions
+    grows = cut is not None and any(one.dynamic for one in cut.dimensions.values())
+    polled = any(trigger.polled for trigger in agent.spec.triggers.values())
+    # Keys that events add are counted by the sensor, so that it starts these runs itself.
+    return _OFTEN_SECONDS if polled or grows else CATCH_UP_SECONDS
 
 
 def _tick(compiled: CompiledAgent, name: str) -> Any:
@@ -109,9 +126,9 @@ def _tick(compiled: CompiledAgent, name: str) -> Any:
 
 
 def _sense(compiled: CompiledAgent) -> Any:
-    """No cursor: an event is pending until a run with its key exists, so that neither a daemon that
-    dies between the tick and the run nor transactions that commit out of order can lose one, and
-    Dagster's run key keeps it from being started twice."""
+    """No cursor: an event is pending until its run was seen to begin, so that neither a daemon that
+    dies between the tick and the run nor transactions that commit out of order can lose one. Events
+    that somebody else has claimed are left to them until the claim has run out."""
     agent = compiled.plan.agent
     polled = any(trigger.polled for trigger in agent.spec.triggers.values())
     # Lasts as long as the definitions do, so that no source is asked twice at once.
@@ -128,12 +145,12 @@ def _sense(compiled: CompiledAgent) -> Any:
             problems = poller.poll(asking)
         for problem in problems:
             context.log.error(problem)
-        pending = inbox.pending(agent.name, limit=_BATCH)
-        started = _runs_of(context, agent.name, pending) if pending else {}
+        claimed = inbox.claim_next(agent.name, _CLAIMANT, limit=_BATCH)
+        started = _started(context, agent.name, claimed) if claimed else {}
         inbox.settle(started)
-        environment = resources.secrets.environment()
         requests: list[RunRequest] = []
-        for event in pending:
+        environment = resources.secrets.environment()
+        for event in claimed:
             if event.id in started:
                 continue
             try:
@@ -149,19 +166,28 @@ def _sense(compiled: CompiledAgent) -> Any:
     return sense
 
 
-def _runs_of(
-    context: SensorEvaluationContext, agent: str, pending: Sequence[InboxEvent]
+def _started(
+    context: SensorEvaluationContext, agent: str, claimed: Sequence[InboxEvent]
 ) -> dict[int, str]:
-    """The run of each event that already has one."""
-    keys = {event.run_key: event.id for event in pending}
+    """The run of each event that already has one.
+
+    One that was made and never submitted is asked for again: Dagster finds it by its key, and
+    submits it.
+    """
+    keys = {event.run_key: event.id for event in claimed}
     records = context.instance.get_run_records(
         RunsFilter(tags={RUN_KEY_TAG: list(keys), names.AGENT_TAG: agent})
     )
-    return {
-        keys[record.dagster_run.tags[RUN_KEY_TAG]]: record.dagster_run.run_id
-        for record in records
-        if record.dagster_run.tags[RUN_KEY_TAG] in keys
+    runs = [r.dagster_run for r in records if r.dagster_run.tags[RUN_KEY_TAG] in keys]
+    found = {
+        keys[run.tags[RUN_KEY_TAG]]: run.run_id
+        for run in runs
+        if run.status != DagsterRunStatus.NOT_STARTED
     }
+    made = {run.run_id for run in runs}
+    # A run that a person has deleted is not made again.
+    deleted = {e.id: e.run_id for e in claimed if e.run_id and e.run_id not in made}
+    return {**deleted, **found}
 
 
 def _request(
@@ -170,17 +196,12 @@ def _request(
     environment: Mapping[str, str],
     instance: DagsterInstance,
 ) -> RunRequest:
-    agent = compiled.plan.agent
-    given: JsonObject = event_input(agent, event.trigger, event.event, environment)
-    key: str | None = None
-    if agent.spec.partitions is not None:
-        said = event_partition(agent, event.trigger, event.event, environment)
-        chosen = partitions.asked(agent.spec.partitions, said or "")
-        partitions.add_keys(instance, chosen.grows)
-        key = chosen.key
+    asked = event_run(compiled.plan.agent, event, environment)
+    if asked.partition is not None:
+        partitions.add_keys(instance, asked.partition.grows)
     return RunRequest(
-        partition_key=key,
+        partition_key=asked.partition.key if asked.partition else None,
         run_key=event.run_key,
-        run_config=run_config(names.dagster_name(agent.name), given),
-        tags={names.TRIGGER_TAG: event.trigger},
+        run_config=run_config(names.dagster_name(event.agent), asked.input),
+        tags=asked.tags,
     )

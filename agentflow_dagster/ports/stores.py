@@ -171,11 +171,30 @@ class InboxEvent:
     @property
     def run_key(self) -> str:
         """Dagster's run key: at most one run is started per key and sensor."""
-        return f"inbox-{self.id}"
+        return f"{_RUN_KEY}{self.id}"
+
+
+_RUN_KEY = "inbox-"
+
+
+def event_of(run_key: str) -> int | None:
+    """The id of the event that a run key is of; None where it is of something else."""
+    number = run_key.removeprefix(_RUN_KEY)
+    is_ours = run_key != number and number.isascii() and number.isdecimal() and len(number) < 19
+    return int(number) if is_ours else None
+
+
+CLAIM_SECONDS = 15.0
+"""How long whoever claimed an event has to start its run, before another may try."""
 
 
 class Inbox(Protocol):
-    """Events owed a run. An event is accepted once its row is committed."""
+    """Events owed a run. An event is accepted once its row is committed.
+
+    Whoever wants to start the run of an event claims it first, so that two do not both try. The
+    claim saves them the work and is no more: that there is one run alone is seen to where its row
+    is written.
+    """
 
     def add(
         self, agent: str, trigger: str, event: JsonObject, *, idempotency_key: str | None = None
@@ -187,7 +206,27 @@ class Inbox(Protocol):
     def get(self, event_id: int) -> InboxEvent | None: ...
 
     def pending(self, agent: str, *, limit: int = 100) -> Sequence[InboxEvent]:
-        """Events without a run, oldest first."""
+        """Events whose run has not begun, oldest first, claimed or not."""
+        ...
+
+    def claim(self, event_id: int, by: str, *, seconds: float = CLAIM_SECONDS) -> bool:
+        """Claims one pending event; False where another has it, or it is pending no more.
+
+        Args:
+            event_id: Which.
+            by: Who; a name that nobody else claims by.
+            seconds: How long the claim lasts.
+        """
+        ...
+
+    def claim_next(
+        self, agent: str, by: str, *, limit: int = 100, seconds: float = CLAIM_SECONDS
+    ) -> Sequence[InboxEvent]:
+        """Claims pending events that nobody has, or whose claim has run out, oldest first."""
+        ...
+
+    def release(self, event_id: int, by: str) -> None:
+        """Gives a claim back before its time, where it is still this one's."""
         ...
 
     def settle(self, started: Mapping[int, str]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from agentflow_dagster.ports.stores import InboxEvent
+from agentflow_dagster.ports.stores import CLAIM_SECONDS, InboxEvent
 from agentflow_dagster.stores.encoding import storable
 from agentflow_dagster.stores.engine import transaction
 from agentflow_dagster.stores.tables import REASON, inbox
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentflow_dagster.spec.values import JsonObject
+
+# As the index of pending events has it.
+_PENDING = inbox.c.state == sa.literal_column("'pending'")
 
 
 class PostgresInbox:
@@ -59,11 +63,58 @@ class PostgresInbox:
         return _event(row) if row else None
 
     def pending(self, agent: str, *, limit: int = 100) -> Sequence[InboxEvent]:
-        """Events without a run, oldest first."""
-        waiting = (inbox.c.agent == agent) & (inbox.c.state == sa.literal_column("'pending'"))
+        """Events whose run has not begun, oldest first, claimed or not."""
+        waiting = (inbox.c.agent == agent) & _PENDING
         statement = sa.select(inbox).where(waiting).order_by(inbox.c.id).limit(limit)
         with transaction(self._engine) as connection:
             return [_event(row) for row in connection.execute(statement)]
+
+    def claim(self, event_id: int, by: str, *, seconds: float = CLAIM_SECONDS) -> bool:
+        """Claims one pending event; False where another has it, or it is pending no more."""
+        statement = (
+            sa.update(inbox)
+            .where(inbox.c.id == event_id, _PENDING, _unclaimed())
+            .values(claimed_by=by, claimed_until=_in(seconds))
+        )
+        with transaction(self._engine) as connection:
+            return connection.execute(statement).rowcount == 1
+
+    def claim_next(
+        self, agent: str, by: str, *, limit: int = 100, seconds: float = CLAIM_SECONDS
+    ) -> Sequence[InboxEvent]:
+        """Claims pending events that nobody has, or whose claim has run out, oldest first.
+
+        One that another is claiming at this moment is passed over, not waited for.
+        """
+        free = (
+            sa.select(inbox.c.id)
+            .where(inbox.c.agent == agent, _PENDING, _unclaimed())
+            .order_by(inbox.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        statement = (
+            sa.update(inbox)
+            .where(inbox.c.id == sa.bindparam("event_id"))
+            .values(claimed_by=by, claimed_until=_in(seconds))
+        )
+        with transaction(self._engine) as connection:
+            ids = connection.scalars(free).all()
+            if not ids:
+                return []
+            connection.execute(statement, [{"event_id": id_} for id_ in ids])
+            claimed = sa.select(inbox).where(inbox.c.id.in_(ids)).order_by(inbox.c.id)
+            return [_event(row) for row in connection.execute(claimed)]
+
+    def release(self, event_id: int, by: str) -> None:
+        """Gives a claim back before its time, where it is still this one's."""
+        statement = (
+            sa.update(inbox)
+            .where(inbox.c.id == event_id, inbox.c.claimed_by == by)
+            .values(claimed_by=None, claimed_until=None)
+        )
+        with transaction(self._engine) as connection:
+            connection.execute(statement)
 
     def settle(self, started: Mapping[int, str]) -> None:
         """Records `{event id: run id}` for events whose run exists.
@@ -77,8 +128,9 @@ class PostgresInbox:
         rows = [{"event_id": id_, "run": started[id_]} for id_ in sorted(started)]
         statement = (
             sa.update(inbox)
-            .where(inbox.c.id == sa.bindparam("event_id"), inbox.c.state == "pending")
-            .values(state="started", run_id=sa.bindparam("run"))
+            .where(inbox.c.id == sa.bindparam("event_id"), _PENDING)
+            # The run that was noted when its row was made is the one.
+            .values(state="started", run_id=sa.func.coalesce(inbox.c.run_id, sa.bindparam("run")))
         )
         with transaction(self._engine) as connection:
             connection.execute(statement, rows)
@@ -90,11 +142,38 @@ class PostgresInbox:
         """
         statement = (
             sa.update(inbox)
-            .where(inbox.c.id == event_id, inbox.c.state == "pending")
+            .where(inbox.c.id == event_id, _PENDING, inbox.c.run_id.is_(None))
             .values(state="rejected", reason=storable(reason)[:REASON])
         )
         with transaction(self._engine) as connection:
             connection.execute(statement)
+
+
+def note_run(connection: sa.Connection, event_id: int, agent: str, run_id: str) -> str:
+    """Notes the run of a pending event of that agent, in the transaction that makes the run.
+
+    Returns the id of the run that the event has: this one, or the one that was there before; ""
+    where it was rejected. Another that notes a run of the same event waits for this transaction.
+
+    An event that is not there, or of another agent, is nothing to keep: then the run is its own.
+    """
+    of_agent = (inbox.c.id == event_id) & (inbox.c.agent == agent)
+    noting = (
+        sa.update(inbox).where(of_agent, _PENDING, inbox.c.run_id.is_(None)).values(run_id=run_id)
+    )
+    if connection.execute(noting).rowcount:
+        return run_id
+    found = connection.execute(sa.select(inbox.c.run_id).where(of_agent)).first()
+    return run_id if found is None else (found.run_id or "")
+
+
+def _unclaimed() -> sa.ColumnElement[bool]:
+    # Not the time at which the transaction began: it may have waited for the row.
+    return inbox.c.claimed_until.is_(None) | (inbox.c.claimed_until <= sa.func.clock_timestamp())
+
+
+def _in(seconds: float) -> sa.ColumnElement[Any]:
+    return sa.func.clock_timestamp() + timedelta(seconds=seconds)
 
 
 def _event(row: sa.Row[Any]) -> InboxEvent:

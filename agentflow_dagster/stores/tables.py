@@ -128,9 +128,11 @@ inbox = Table(
     Column("state", String(16), nullable=False, server_default="pending"),
     Column("run_id", String(NAME)),
     Column("reason", String(REASON)),
+    Column("claimed_by", String(NAME)),
+    Column("claimed_until", DateTime(timezone=True)),
     UniqueConstraint("agent", "trigger", "idempotency_key"),
     CheckConstraint(
-        "CASE state WHEN 'pending' THEN run_id IS NULL AND reason IS NULL"
+        "CASE state WHEN 'pending' THEN reason IS NULL"
         " WHEN 'started' THEN run_id IS NOT NULL AND reason IS NULL"
         " WHEN 'rejected' THEN run_id IS NULL AND reason IS NOT NULL"
         " ELSE false END",

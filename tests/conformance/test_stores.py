@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pandas as pd
@@ -15,10 +13,9 @@ from hypothesis import strategies as st
 from agentflow_dagster.errors import StoreError
 from agentflow_dagster.ports.stores import GenerationId, StepOutput, VersionHash
 from agentflow_dagster.spec.values import BYTES, Part, pack, unpack
+from tests.support.at_once import at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from agentflow_dagster.ports.stores import (
         Inbox,
         StepStore,
@@ -58,18 +55,6 @@ def digest(text: str) -> VersionHash:
 
 def put(versions: VersionStore, agent: str, name: str) -> Version:
     return versions.put(agent, digest(name), {"metadata": {"name": agent}}, {"file": name})
-
-
-def at_once(work: Callable[[int], T], count: int) -> list[T]:
-    """Calls `work(0)` … `work(count - 1)` in threads that start together."""
-    gate = threading.Barrier(count)
-
-    def wait_and_work(number: int) -> T:
-        gate.wait()
-        return work(number)
-
-    with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(wait_and_work, range(count)))
 
 
 class TestVersions:

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from dagster import DagsterInstance
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.definitions.sensor_definition import SensorType
+from dagster._core.scheduler.instigation import SensorInstigatorData
 
 from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.nodes import all_kinds
@@ -25,8 +29,8 @@ from agentflow_dagster.operations.run import wait_for
 from agentflow_dagster.operations.scaffold import scaffold
 from agentflow_dagster.operations.token import project_token
 from agentflow_dagster.operations.tracker import Tracker
-from agentflow_dagster.orchestration.names import location_name
-from tests.conftest import new_database
+from agentflow_dagster.orchestration.names import location_name, sensor_name
+from tests.conftest import new_database, run_on
 from tests.support.chromium import chromium
 from tests.support.openai_server import OpenAIServer
 from tests.support.waiting import wait_until
@@ -40,6 +44,16 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.record import RunRecord
     from agentflow_dagster.spec.values import JsonObject
 
+SENSOR_STATE = """
+query State($sensor: SensorSelector!) {
+  sensorOrError(sensorSelector: $sensor) { ... on Sensor { sensorState { id } } }
+}"""
+START_SENSOR = """
+mutation Start($sensor: SensorSelector!) {
+  startSensor(sensorSelector: $sensor) { __typename }
+}"""
+STOP_SENSOR = """
+mutation Stop($id: String!) { stopSensor(id: $id) { __typename } }"""
 TRACKER_TOKEN = 'tracker-token-Zx9+/="q\\uoted'
 
 
@@ -87,6 +101,42 @@ class Running:
             json=body,
             headers={"Authorization": f"Bearer {token}", **headers},
         )
+
+    def switch_sensor(self, plan: Plan, *, on: bool) -> None:
+        """Switches the agent's sensor on or off, as a person does in the UI."""
+        name = sensor_name(plan.agent.name)
+        selector = {
+            "repositoryName": "__repository__",
+            "repositoryLocationName": "agentflow",
+            "sensorName": name,
+        }
+        if on:
+            self._graphql(START_SENSOR, {"sensor": selector})
+        else:
+            told = self._graphql(SENSOR_STATE, {"sensor": selector})
+            self._graphql(STOP_SENSOR, {"id": told["sensorOrError"]["sensorState"]["id"]})
+        assert self.platform.client.sensor_on(name) == on
+
+    def let_sensors_catch_up(self) -> None:
+        """As if claims had run out, and it were long since sensors were asked: the daemon asks
+        them in its next round."""
+        url = self.project.variables["AGENTFLOW_DATABASE_URL"]
+        run_on(url, "UPDATE agentflow.inbox SET claimed_until = now()")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AGENTFLOW_DATABASE_URL", url)
+            with DagsterInstance.from_config(str(self.project.home / "dagster")) as instance:
+                for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+                    never = SensorInstigatorData(sensor_type=SensorType.STANDARD)
+                    instance.update_instigator_state(state.with_data(never))
+
+    def _graphql(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        told = httpx.post(
+            f"{self.platform.client.url}/graphql",
+            json={"query": query, "variables": variables},
+            timeout=60,
+        ).json()
+        assert "errors" not in told, told
+        return told["data"]
 
     def run_of(self, plan: Plan, event_id: int) -> str:
         """The id of the run that was started for an event, once there is one."""

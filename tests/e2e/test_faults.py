@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from agentflow_dagster.graph.plan import Plan
     from agentflow_dagster.spec.values import JsonObject, JsonValue
     from tests.e2e.conftest import Running
 
@@ -132,6 +133,19 @@ def daemon_log(running: Running) -> str:
     return running.platform.processes.log("daemon").read_text()
 
 
+def only_run(running: Running, plan: Plan, accepted: httpx.Response) -> dict[str, str]:
+    """The tags of the one run of an accepted call, which has ended well."""
+    event_id = accepted.json()["event_id"]
+    run_id = running.run_of(plan, event_id)
+    assert running.finish(plan, run_id).status == "SUCCESS"
+    key = {"dagster/run_key": accepted.json()["run_key"], "agentflow/agent": plan.agent.name}
+    (run,) = running.platform.client.runs(key)
+    event = running.platform.stores.inbox.get(event_id)
+    assert event is not None
+    assert event.run_id == run["runId"] == run_id
+    return {tag["key"]: tag["value"] for tag in run["tags"]}
+
+
 @pytest.mark.parametrize(
     "killed",
     [["gateway"], pytest.param(["gateway", "daemon"], marks=pytest.mark.soak)],
@@ -144,19 +158,38 @@ def test_an_acknowledged_call_starts_its_run_once(running: Running, killed: list
         assert accepted.status_code == 202
         for name in killed:
             os.kill(component(running, name), signal.SIGKILL)
-        key = {"dagster/run_key": accepted.json()["run_key"], "agentflow/agent": "support-triage"}
-        assert running.platform.client.runs(key) == []
         revive(running, *killed)
-    run_id = running.run_of(plan, accepted.json()["event_id"])
-    assert running.finish(plan, run_id).status == "SUCCESS"
+    wait_until(lambda: answers(running))
+    running.let_sensors_catch_up()  # of what the front door may have claimed and not started
+    only_run(running, plan, accepted)
+
+
+def test_what_is_not_started_at_once_is_left_to_the_sensor(running: Running) -> None:
+    plan = triage(running)
+    at_once = running.post("/tickets", CRASH)
+    assert "dagster/tick" not in (direct := only_run(running, plan, at_once))
+    running.switch_sensor(plan, on=False)
+    paused = running.post("/tickets", CRASH)
+    with held(running, "webserver"):
+        slow = running.post("/tickets", CRASH)
+        os.killpg(component(running, "webserver"), signal.SIGKILL)
+        down = running.post("/tickets", CRASH)
+    revive(running, "webserver")
+    wait_until(lambda: loads(running))
+    waiting = [paused, slow, down]
+    assert [accepted.status_code for accepted in waiting] == [202, 202, 202]
+    inbox = running.platform.stores.inbox
+    events = [inbox.get(accepted.json()["event_id"]) for accepted in waiting]
+    assert [event.state for event in events if event] == ["pending"] * 3
 
     seen = ticks(running)
-    wait_until(lambda: len(ticks(running) - seen) >= 2)
-    assert [run["runId"] for run in running.platform.client.runs(key)] == [run_id]
-    wait_until(lambda: answers(running))
-    event = running.platform.stores.inbox.get(accepted.json()["event_id"])
-    assert event is not None
-    assert (event.state, event.run_id) == ("started", run_id)
+    running.switch_sensor(plan, on=True)
+    running.let_sensors_catch_up()
+    by_sensor = [only_run(running, plan, accepted) for accepted in waiting]
+    assert len(ticks(running) - seen) >= 1
+    assert by_sensor[0].keys() - direct.keys() == {"dagster/tick"}
+    shared = {"dagster/sensor_name", "agentflow/trigger", "agentflow/version"}
+    assert {key: by_sensor[0][key] for key in shared} == {key: direct[key] for key in shared}
 
 
 STRANGE: list[JsonValue] = [

@@ -164,9 +164,7 @@ def test_up_takes_its_runs_along(site: Site, number: signal.Signals) -> None:
     [
         (signal.SIGTERM, "Starting PostgreSQL"),
         (signal.SIGINT, "Loading the agents"),
-        pytest.param(
-            *(signal.SIGTERM, "Waiting for the sensor to start ticket 2"), marks=pytest.mark.soak
-        ),
+        pytest.param(*(signal.SIGTERM, "Waiting for the run of ticket 2"), marks=pytest.mark.soak),
     ],
 )
 def test_demo_leaves_nothing(site: Site, number: signal.Signals, moment: str) -> None:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from dagster import AssetKey, DagsterEventType, DagsterRun
+from dagster import AssetKey, DagsterEventType, DagsterRun, DagsterRunStatus
 from dagster._core.definitions.definitions_load_context import (
     DefinitionsLoadContext,
     DefinitionsLoadType,
@@ -31,8 +31,8 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.testing import DocumentTests
 from agentflow_dagster.orchestration import names
-from agentflow_dagster.orchestration.input_config import run_config
 from agentflow_dagster.orchestration.location import Served, agent_definitions, compile_version
+from agentflow_dagster.orchestration.run_config import run_config
 from agentflow_dagster.orchestration.wiring import START
 from agentflow_dagster.ports.stores import Version, VersionHash
 from agentflow_dagster.sandbox import ChildProcess
@@ -354,7 +354,7 @@ class Bench:
         for request in requests:
             tags = {**self.repository.get_job(job).run_tags, **request.tags}
             tags["dagster/run_key"] = str(request.run_key)
-            self.instance.add_run(DagsterRun(job, tags=tags))
+            self.instance.add_run(DagsterRun(job, tags=tags, status=DagsterRunStatus.STARTED))
 
     def reexecute(self, ran: Ran, strategy: ReexecutionStrategy) -> Ran:
         """Executes a run again, as the UI's "Re-execute" does."""

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.graph.inputs import complete_input
 from agentflow_dagster.nodes import builtin_kinds
-from agentflow_dagster.orchestration.input_config import run_config
 from agentflow_dagster.orchestration.location import compile_version
+from agentflow_dagster.orchestration.run_config import run_config
 from tests.orchestration.bench import version_of
 
 if TYPE_CHECKING:

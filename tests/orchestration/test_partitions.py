@@ -123,7 +123,7 @@ def test_a_dynamic_key_is_added(bench: Bench, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(partitions, "MAX_DYNAMIC_KEYS", 2)
     for shop in ("east", "north", "a|b", ""):
         call(bench, "shops", "sales", {"shop": shop})
-    assert [request.partition_key for request in sense(bench, "shops")][3:] == ["east"]
+    assert [request.partition_key for request in sense(bench, "shops")] == ["east"]
     assert set(bench.instance.get_dynamic_partitions("shop")) == {"east", "west"}
     ran = run_of(bench, "shops", "west")
     assert ran.values["a"].value == {"text": "re: west"}

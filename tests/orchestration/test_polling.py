@@ -18,6 +18,7 @@ from agentflow_dagster.orchestration.polling import Asking, Poller
 from agentflow_dagster.ports.events import Polled, Revision, SourceEvent
 from agentflow_dagster.stores.tables import inbox
 from tests.orchestration.bench import compiled
+from tests.orchestration.claims import end_claims
 from tests.orchestration.samples import agent
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def started(bench: Bench, name: str) -> list[str]:
         job = names.dagster_name(name)
         bodies += [r.run_config["ops"][job]["config"]["input"]["body"] for r in requests]
         bench.pretend_started(names.job_name(name), requests)
+        end_claims(bench)
 
 
 def rejected(bench: Bench) -> list[str]:

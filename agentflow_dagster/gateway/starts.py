@@ -1,0 +1,104 @@
+"""Starts the runs of accepted events in the background, a few at a time.
+
+Nothing depends on it: an event that does not get its turn, or whose start fails, stays in the
+inbox, where the agent's sensor finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.errors import AgentFlowError
+from agentflow_dagster.ports.starter import NotStarted
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from agentflow_dagster.ports.starter import Starter
+    from agentflow_dagster.ports.stores import Inbox, InboxEvent
+
+_log = logging.getLogger(__name__)
+
+
+class Starts:
+    """Starts under way, and those that wait for their turn.
+
+    Args:
+        starter: Starts one; None leaves all to their sensors.
+        inbox: Where events are claimed.
+        at_once: Most starts at a time.
+        waiting: Most events that wait; one more is left to the sensor.
+        end_seconds: How long starts that are under way are waited for at the end.
+    """
+
+    def __init__(
+        self,
+        starter: Starter | None,
+        inbox: Inbox,
+        *,
+        at_once: int = 4,
+        waiting: int = 1000,
+        end_seconds: float = 5.0,
+    ) -> None:
+        self._starter = starter
+        self._inbox = inbox
+        self._turn = asyncio.Semaphore(at_once)
+        self._most = at_once + waiting
+        self._end_seconds = end_seconds
+        self._ending = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._by = f"front door {socket.gethostname()[:100]} {os.getpid()} {uuid.uuid4()}"
+
+    def soon(self, event: InboxEvent) -> None:
+        """Has an event started as soon as it gets its turn; does not wait for it, nor raise."""
+        if self._starter is None:
+            return
+        if len(self._tasks) >= self._most:
+            _log.info("Event %d is left to its sensor: too many wait.", event.id)
+            return
+        task = asyncio.create_task(self._in_turn(self._starter, event))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leaves those that wait to their sensors, and waits for those under way."""
+        self._ending = True
+        if not self._tasks:
+            return
+        _, left = await asyncio.wait(self._tasks, timeout=self._end_seconds)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def _in_turn(self, starter: Starter, event: InboxEvent) -> None:
+        async with self._turn:
+            if not self._ending:
+                await self._start(starter, event)
+
+    async def _start(self, starter: Starter, event: InboxEvent) -> None:
+        try:
+            if not await asyncio.to_thread(self._inbox.claim, event.id, self._by):
+                return  # The sensor was faster.
+            try:
+                await starter.start(event)
+            except NotStarted as said:
+                _log.info("Event %d is left to its sensor: %s", event.id, said)
+                await asyncio.to_thread(self._inbox.release, event.id, self._by)
+        except AgentFlowError as problem:
+            _log.warning("The start of event %d failed: %s", event.id, problem)
+        except Exception:  # noqa: BLE001 - a start that goes wrong must not end the front door
+            _log.exception("The start of event %d failed.", event.id)
