@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import UsageError
-from agentflow_dagster.operations.locations import LOCATION_VARIABLE
 from agentflow_dagster.operations.token import project_token
-from agentflow_dagster.orchestration.names import LOCATION
+from agentflow_dagster.orchestration.names import LOCATION, LOCATION_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,8 +80,53 @@ class Component:
     needs_code_server: bool = False
 
 
+WARM_FIRST = (
+    "agentflow_dagster.engine.bodies",
+    "agentflow_dagster.operations",
+    "agentflow_dagster.operations.serve",
+    "agentflow_dagster.orchestration.compute_logs",
+    "agentflow_dagster.orchestration.launcher",
+    "agentflow_dagster.orchestration.storage",
+    "agentflow_dagster.sandbox",
+    "agentflow_dagster.stores.artifacts",
+    "agentflow_dagster.stores.feeds",
+    "agentflow_dagster.stores.inbox",
+    "agentflow_dagster.stores.migration",
+    "agentflow_dagster.stores.steps",
+    "agentflow_dagster.stores.versions",
+    "dagster._cli",
+    "dagster._core.executor.in_process",
+    "dagster._core.instance.factory",
+    "dagster._core.storage.root",
+    "dagster._core.storage.sqlite_storage",
+    "dagster._grpc.server",
+    "dagster._utils.test.definitions",
+    "psycopg2.extras",
+    "upath.implementations.local",
+)
+"""Modules that every run and code server needs, those among them that are imported late."""
+
+WARM_LATER = ("httpx", "litellm")
+"""Modules that take long to import and some runs need; whoever comes before them imports them."""
+
+
+def warm_parent(socket_path: Path, *, later: Sequence[str] = WARM_LATER) -> Component:
+    """The process that runs are forked from; it listens before it has imported anything."""
+    return Component(
+        "warm-parent",
+        [
+            *(sys.executable, "-X", "utf8"),
+            *("-m", "agentflow_dagster.orchestration.warm", "--socket", str(socket_path)),
+            *("--first", *WARM_FIRST, "--later", *later),
+        ],
+        # Read when it is imported: without it LiteLLM asks the network for newer prices first.
+        environment={"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+    )
+
+
 def components(project: Project, ports: Ports, *, workspace: Path, daemon: bool) -> list[Component]:
-    """Every process of a project but its code servers, in the order in which they are started."""
+    """Every process of a project but its code servers and the one that these are forked from, in
+    the order in which they are started."""
     python = [sys.executable, "-X", "utf8"]
     found = [
         Component(

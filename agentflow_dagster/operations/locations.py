@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from agentflow_dagster.operations.project import Project
     from agentflow_dagster.ports.stores import VersionStore
 
-LOCATION_VARIABLE = "AGENTFLOW_LOCATION"
-"""The code location that a code server is; without it, as under `dagster dev`, it is all."""
-
 ROOM_VARIABLE = "AGENTFLOW_AGENTS_PER_LOCATION"
 
 

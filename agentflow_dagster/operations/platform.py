@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from agentflow_dagster.errors import RunError, StoreError
 from agentflow_dagster.operations.code_servers import CodeServers
-from agentflow_dagster.operations.components import HOST, Ports, components, jupyter_url
+from agentflow_dagster.operations.components import (
+    HOST,
+    Ports,
+    components,
+    jupyter_url,
+    warm_parent,
+)
 from agentflow_dagster.operations.locations import locations
 from agentflow_dagster.operations.processes import Processes
 from agentflow_dagster.operations.project import (
@@ -119,6 +125,7 @@ def start_platform(
         prepare_instance,
         write_instance,
     )
+    from agentflow_dagster.orchestration.warm.asking import SOCKET_VARIABLE
     from agentflow_dagster.stores import database_url, open_stores
 
     ports.require_free()
@@ -147,6 +154,8 @@ def start_platform(
             TemporaryDirectory(prefix="agentflow-", ignore_cleanup_errors=True)
         )
         variables["TMPDIR"] = own
+        warm = Path(own) / "warm"
+        variables[SOCKET_VARIABLE] = str(warm)
         logs = project.home / "logs"
         processes = stack.enter_context(Processes(logs, variables, project.root))
         # Not in the home: a run of its own beside a running project must not change what the
@@ -156,7 +165,8 @@ def start_platform(
         # Webserver and daemon keep for a minute what they found when they first looked at the code
         # servers, so these must be there before them.
         early = [part for part in parts if not part.needs_code_server]
-        processes.start(early)
+        processes.start([warm_parent(warm), *early])
+        _wait(warm.exists, processes, "warm-parent")
         progress("Loading the agents")
         needed = [LOCATION] if serve else locations(stores.versions, project.environment)
         servers.start(needed)

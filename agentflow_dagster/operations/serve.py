@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
@@ -11,13 +12,13 @@ from agentflow_dagster.errors import UsageError
 from agentflow_dagster.nodes import all_kinds
 from agentflow_dagster.operations.agents import named_files
 from agentflow_dagster.operations.check import check_file
-from agentflow_dagster.operations.locations import LOCATION_VARIABLE, files_location, place_of
+from agentflow_dagster.operations.locations import files_location, place_of
 from agentflow_dagster.operations.project import SERVE_VARIABLE, Project
-from agentflow_dagster.operations.stores import project_stores
+from agentflow_dagster.operations.stores import lasting_stores, project_stores
 from agentflow_dagster.operations.storing import store_version
 from agentflow_dagster.operations.testing import DocumentTests
 from agentflow_dagster.orchestration.location import Definitions, Served, agent_definitions
-from agentflow_dagster.orchestration.names import location_name
+from agentflow_dagster.orchestration.names import LOCATION_VARIABLE, location_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,8 @@ def project_definitions(resources: Mapping[str, object], *, project: Project) ->
     """
     kinds = _kinds()
     place = _Places(project.environment, alone=not project.variables.get(LOCATION_VARIABLE))
-    with project_stores(project) as stores:
+    with ExitStack() as closing:
+        stores = lasting_stores(project) or closing.enter_context(project_stores(project))
         return agent_definitions(
             lambda: served_now(project, stores.versions, kinds),
             stores.versions,

@@ -1,33 +1,76 @@
-"""Dagster's own run launcher, which here can also say whether a run's process still lives."""
+"""Where runs are carried out: in forks of the warm parent where there is one (`warm/`)."""
 
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dagster import DagsterEventType, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from agentflow_dagster.orchestration.names import MACHINE_TAG
+from agentflow_dagster.orchestration.names import LANE_TAG, LOCATION, MACHINE_TAG
+from agentflow_dagster.orchestration.warm.asking import (
+    CarryOut,
+    Interrupt,
+    NoWarmParentError,
+    ask,
+    warm_parent,
+)
 
 if TYPE_CHECKING:
     from dagster._core.launcher.base import LaunchRunContext
+
+Lane: TypeAlias = Literal["warm", "stock"]
+"""`stock`: a new process that the code server starts, as Dagster has it by itself."""
 
 _CLOCK_SECONDS = 60.0
 """How far a machine's clock may have been set forward since a process told its number."""
 
 
-class LocalRunLauncher(DefaultRunLauncher):
-    """Lets Dagster's run monitoring fail a run whose process is gone.
+def lane_of(run: DagsterRun) -> Lane:
+    """Where a run is to be carried out: as its tag says, else by the warm parent where there is
+    one."""
+    said = run.tags.get(LANE_TAG)
+    return "stock" if said == "stock" or warm_parent() is None else "warm"
 
-    The code server tells of a run's process that dies. Where both are killed (a power cut, the
-    machine out of memory), the run would stay STARTED for ever, and keep its place in the queue.
+
+class LaneLauncher(DefaultRunLauncher):
+    """Starts each run in its lane, and interrupts it there.
+
+    Lets Dagster's run monitoring fail a run whose process is gone, too: what started the process
+    tells of its end, but where both are killed (a power cut, the machine out of memory), the run
+    would stay STARTED for ever, and keep its place in the queue.
     """
 
     def launch_run(self, context: LaunchRunContext) -> None:
+        """Starts the run; the stock way also where the warm parent is not there.
+
+        Raises:
+            RunError: the warm parent refused.
+        """
+        run = context.dagster_run
         here = {MACHINE_TAG: socket.gethostname()}
-        self._instance.add_run_tags(context.dagster_run.run_id, here)
+        self._instance.add_run_tags(run.run_id, here)
+        if lane_of(run) == "warm" and _fork(run):
+            return
         super().launch_run(context)
+
+    def terminate(self, run_id: str) -> bool:
+        """Interrupts a run's process; False where there is none that this machine could."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        if GRPC_INFO_TAG in run.tags or (path := warm_parent()) is None:
+            return super().terminate(run_id)
+        self._instance.report_run_canceling(run)
+        if _interrupt(path, run_id):
+            return True
+        if self.check_run_worker_health(run).status == WorkerStatus.FAILED:
+            self._instance.report_run_canceled(run, "Its process was gone.")
+            return True
+        self._instance.report_engine_event("There is no process of this run to interrupt.", run)
+        return False
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -49,6 +92,26 @@ class LocalRunLauncher(DefaultRunLauncher):
             if event is not None and "pid" in event.engine_event_data.metadata:
                 return int(str(event.engine_event_data.metadata["pid"].value)), entry.timestamp
         return None
+
+
+def _fork(run: DagsterRun) -> bool:
+    """Has the warm parent carry out a run; False where it is not there."""
+    path = warm_parent()
+    assert path is not None
+    origin = run.remote_job_origin
+    location = origin.location_name if origin is not None else LOCATION
+    try:
+        ask(path, CarryOut(run_id=run.run_id, job=run.job_name, location=location))
+    except NoWarmParentError:
+        return False
+    return True
+
+
+def _interrupt(path: str, run_id: str) -> bool:
+    try:
+        return ask(path, Interrupt(run_id=run_id)).pid is not None
+    except NoWarmParentError:
+        return False
 
 
 def _lives(pid: int, told_at: float) -> bool:

@@ -8,6 +8,7 @@ the same set is compiled, whatever was deployed in between.
 from __future__ import annotations
 
 import logging
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.orchestration.child_runs import Peers, Place, nowhere_else
 from agentflow_dagster.orchestration.compile import CompiledAgent, compile_agent
 from agentflow_dagster.orchestration.document_tests import compile_tests
+from agentflow_dagster.orchestration.names import job_name
 from agentflow_dagster.orchestration.triggers import schedules, sensor
 from agentflow_dagster.ports.stores import GenerationId
 
@@ -33,11 +35,14 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import Version, VersionStore
     from agentflow_dagster.spec.kind import KindConfig
 
-__all__ = ["GENERATION", "Definitions", "Served", "agent_definitions", "compile_version"]
+__all__ = ["GENERATION", "ONE_JOB", "Definitions", "Served", "agent_definitions", "compile_version"]
 
 GENERATION = "agentflow/generation"
 OTHERS = "agentflow/others"
 """As a generation: what other code locations serve and the agents of this one may run by name."""
+ONE_JOB: ContextVar[str | None] = ContextVar("agentflow_one_job", default=None)
+"""Set where a run of this job is carried out: if it is an agent's own, that agent alone is rebuilt,
+since the other forty-nine take a second to compile."""
 _log = logging.getLogger(__name__)
 
 
@@ -88,6 +93,9 @@ def agent_definitions(
     if elsewhere:
         context.add_to_pending_reconstruction_metadata(OTHERS, elsewhere)
     all_peers = _compiled_before([*peers, *(one.version for one in served)], kinds, place)
+    own = [one for one in served if job_name(one.version.agent) == ONE_JOB.get()]
+    if rebuilding and own:
+        return _definitions(own, all_peers, kinds, resources, tester=None)
     return _definitions(served, all_peers, kinds, resources, tester)
 
 

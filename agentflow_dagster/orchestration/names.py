@@ -29,6 +29,8 @@ MEMORY_TAG = f"{_HIDDEN}memory_bytes"
 """Most memory that any step of a run may take, whatever it says itself."""
 TESTED_TAG = "agentflow/tests_of"
 """On runs of tests: the agent. They are none of its runs, so that they do not carry `AGENT_TAG`."""
+LANE_TAG = "agentflow/lane"
+"""Where a run is to be carried out (`launcher.Lane`), where that is not for the launcher to say."""
 MACHINE_TAG = f"{_HIDDEN}machine"
 """Where a run's process lives."""
 LABEL_PREFIX = "label/"
@@ -45,6 +47,9 @@ NEWEST = "newest"
 
 LOCATION = "agentflow"
 """The first code location's name in the workspace; Dagster's own commands find no other."""
+
+LOCATION_VARIABLE = "AGENTFLOW_LOCATION"
+"""The code location that a process is of; without it, as under `dagster dev`, it is all."""
 
 FILES_LOCATION = f"{LOCATION}-files"
 """The code location of working files, where they do not share the first."""

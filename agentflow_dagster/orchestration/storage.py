@@ -37,7 +37,14 @@ _engine: dict[str, sa.Engine] = {}
 
 
 class LastingStorage(DagsterPostgresStorage):
-    """Dagster's storage, whose parts share one pool of connections in each process."""
+    """Dagster's storage, whose parts share one pool of connections in each process.
+
+    Args:
+        postgres_url: The database.
+        should_autocreate_tables: False where the tables are there, as this release has them; then
+            the database is not asked.
+        inst_data: Dagster's.
+    """
 
     def __init__(
         self,
@@ -57,21 +64,26 @@ class LastingStorage(DagsterPostgresStorage):
         engine = _engine[postgres_url]
         for part in (self._run_storage, self._event_log_storage, self._schedule_storage):
             vars(part)["_engine"] = engine  # Theirs makes a connection for every call.
+            vars(part)["_complete"] = not should_autocreate_tables
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, object]
     ) -> LastingStorage:
-        return cls(str(config_value["postgres_url"]), inst_data=inst_data)
+        create = bool(config_value.get("should_autocreate_tables", True))
+        return cls(str(config_value["postgres_url"]), create, inst_data)
 
 
 def _once(ask: Callable[..., bool]) -> Callable[..., bool]:
-    """Remembers a yes: what the tables have is not taken away, and costs 10 ms to find out."""
+    """Remembers a yes: what the tables have is not taken away, and costs 10 ms to find out. Of
+    complete tables it is not asked."""
 
     @wraps(ask)
     def remembered(self: Any, *what: str) -> bool:
-        of_self = cast("dict[str, set[tuple[str, ...]]]", vars(self))
-        known = of_self.setdefault("_known", set())
+        of_self = cast("dict[str, Any]", vars(self))
+        if of_self.get("_complete"):
+            return True
+        known: set[tuple[str, ...]] = of_self.setdefault("_known", set())
         asked = (ask.__name__, *what)
         if asked not in known and ask(self, *what):
             known.add(asked)

@@ -259,11 +259,11 @@ def test_a_run_that_is_stopped_leaves_no_process(running: Running, tmp_path: Pat
 
 
 @pytest.mark.soak
-def test_a_run_ends_with_the_server_that_runs_it(running: Running, tmp_path: Path) -> None:
-    """Both processes that could tell of its end are killed: Dagster's run monitoring has to."""
+def test_a_run_ends_with_the_warm_parent(running: Running, tmp_path: Path) -> None:
+    """Both processes that could tell of its end are killed: the next warm parent has to."""
     run_id, pid = endless_run(running, tmp_path / "pid")
-    os.kill(component(running, "code-server"), signal.SIGKILL)
-    revive(running, "code-server")
+    os.kill(component(running, "warm-parent"), signal.SIGKILL)
+    revive(running, "warm-parent")
     assert not psutil.pid_exists(pid)
     wait_until(lambda: running.platform.client.run(run_id)["status"] == "FAILURE")
     wait_until(lambda: loads(running))

@@ -300,7 +300,8 @@ def test_the_runs_went_as_they_were_meant_to(running: Running, records: list[Run
     assert [r.status for r in records] == ["SUCCESS", "FAILURE", "FAILURE", "FAILURE"]
     assert {n.name: n.status for n in records[0].nodes}["fails"] == "HANDLED_ERROR"
     # The tool got the real one, and only what is written down is masked.
-    assert running.tracker.issues[-1]["copy"] == TRACKER_TOKEN
+    copies = [issue["copy"] for issue in running.tracker.issues if "copy" in issue]
+    assert copies[-1] == TRACKER_TOKEN
     assert "answered 403" in records[1].nodes[0].error
     assert "AssertionError" in records[2].nodes[0].error
     assert "control-4711" in records[3].nodes[0].error

@@ -10,9 +10,10 @@ import pytest
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.deploy import deploy_files, undeploy
-from agentflow_dagster.operations.locations import LOCATION_VARIABLE, locations, place_of, room
+from agentflow_dagster.operations.locations import locations, place_of, room
 from agentflow_dagster.operations.project import Project
 from agentflow_dagster.operations.serve import others_now, served_now
+from agentflow_dagster.orchestration.names import LOCATION_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,7 +26,7 @@ from agentflow_dagster.operations.project import Project
 from agentflow_dagster.operations.serve import served_now
 from agentflow_dagster.operations.storing import store_version
 from agentflow_dagster.orchestration import names
-from agentflow_dagster.orchestration.location import Served, agent_definitions
+from agentflow_dagster.orchestration.location import ONE_JOB, Served, agent_definitions
 from agentflow_dagster.ports.stores import GenerationId, Version, VersionHash
 from tests.orchestration import served as location
 from tests.orchestration.bench import version_of
@@ -127,6 +127,27 @@ def test_triggers_of_what_was_never_deployed_stay_off_when_rebuilt(bench: Bench)
     pin = bench.stores.versions.pin({"never": never.hash, "once": once.hash})
     statuses = {s.name: s.default_status.value for s in rebuilt(bench, pin).schedule_defs}
     assert statuses == {"never__morning": "STOPPED", "once__morning": "RUNNING"}
+
+
+def test_for_a_run_of_an_agents_own_job_that_agent_alone_is_rebuilt(bench: Bench) -> None:
+    bench.serve(agent("one", ONE), agent("two", TWO))
+    members = {name: served.version.hash for name, served in bench.served.items()}
+    pin = bench.stores.versions.pin(members)
+    whole = rebuilt(bench, pin)
+    for job, jobs in (
+        ("two_job", {"two_job", "__ASSET_JOB"}),
+        ("__ASSET_JOB", {"one_job", "two_job", "__ASSET_JOB"}),
+        ("by_hand", {"one_job", "two_job", "__ASSET_JOB"}),
+    ):
+        token = ONE_JOB.set(job)
+        part = rebuilt(bench, pin)
+        ONE_JOB.reset(token)
+        assert {each.name for each in part.get_all_jobs()} == jobs
+        if job == "two_job":
+            same = [of.get_job(job).get_job_snapshot_id() for of in (whole, part)]
+            assert same[0] == same[1]
+            data = [of.repository_load_data for of in (whole, part)]
+            assert data[0] == data[1]
 
 
 def rebuilt(bench: Bench, pin: GenerationId, live: Any = list[Served]) -> RepositoryDefinition:
