@@ -10,7 +10,8 @@ command, several times over:
   changed node the new code version; the median;
 - `deploy_s`: until the command has ended;
 - `up_s`: until the platform is up;
-- `resident_mib`: what the code servers hold, summed as proportional set size;
+- `resident_mib`: what the code servers and the process that they are forked from hold, summed as
+  proportional set size;
 - `validate_s`: `dagster definitions validate` on the project, as one code location.
 
 Each number of agents per location is a platform of its own; the last is one location for all. Stops
@@ -194,13 +195,15 @@ def code_version(platform: Platform, agent: str) -> str | None:
 
 
 def resident(platform: Platform) -> float:
-    """What the code servers hold, in mebibytes: shared pages are split among who shares them."""
+    """What the code servers hold, and the warm parent with those that it has forked, in mebibytes:
+    shared pages are split among who shares them."""
     import psutil
 
     assert platform.processes is not None
     assert platform.code_servers is not None
     servers = platform.code_servers
-    roots = [platform.processes.pid(servers.process(location)) for location in servers.locations]
+    named = ["warm-parent", *(servers.process(location) for location in servers.locations)]
+    roots = [platform.processes.pid(name) for name in named]
     parents = [psutil.Process(pid) for pid in roots]
     every = [p for parent in parents for p in (parent, *parent.children(recursive=True))]
     return sum(p.memory_full_info().pss for p in every) / 2**20

@@ -157,7 +157,7 @@ def code_server(project: Project, location: str, port: int) -> Component:
         f"code-server{location.removeprefix(LOCATION)}",
         [
             *(sys.executable, "-X", "utf8"),
-            *("-m", "dagster", "code-server", "start"),
+            *("-m", "agentflow_dagster.orchestration.code_server", "start"),
             *("--python-file", str(project.root / "definitions.py")),
             *("--working-directory", str(project.root)),
             *("--location-name", location),
