@@ -1,15 +1,21 @@
 """How long a run takes until its first step: stock Dagster beside forks of the warm parent.
 
-    python benchmarks/start.py [--agents 1 50] [--runs 9]
+    python benchmarks/start.py [--runs 9]
 
-For each number of agents a platform is brought up (PostgreSQL, a code server, Dagster's webserver,
-the warm parent; no queue, so that a run starts as soon as it is launched), and one agent's runs are
-launched over GraphQL, as the UI does. They take turns: one as stock Dagster starts it (the tag
-`agentflow/lane: stock`), one forked. All else is the same for both.
+For each project a platform is brought up (PostgreSQL, a code server, Dagster's webserver, the warm
+parent; no queue, so that a run starts as soon as it is launched), and one agent's runs are launched
+over GraphQL, as the UI does. They take turns: one as stock Dagster starts it (the tag
+`agentflow/lane: stock`), one forked. All else is the same for both. The projects:
+
+- `1 agent`, `50 agents` in the code location;
+- `imports litellm`: one agent, and a `definitions.py` that imports LiteLLM at its top, as those of
+  Dagster projects that call models do.
+
+The figures:
 
 - `stock_s`, `process_s`: from before the launch is sent until the time that Dagster notes for the
   first `STEP_START`; medians, and the slowest;
-- `ratio`: of the medians. `start.process_vs_stock` is that of the smallest number of agents.
+- `ratio`: of the medians. `start.process_vs_stock` is that of one agent.
 
 Stops what it starts. Prints a table and one line of JSON.
 """
@@ -29,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parent))
 from deploy import prepared, told
 
-from agentflow_dagster.operations.components import Ports
+from agentflow_dagster.operations.components import WARM_LATER, Ports
 from agentflow_dagster.operations.platform import Platform, start_platform
 from agentflow_dagster.orchestration.client import FINISHED
 from agentflow_dagster.orchestration.names import LANE_TAG
@@ -65,9 +71,9 @@ query Started($id: ID!) {
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One number of agents in the location; seconds."""
+    """One project; seconds."""
 
-    agents: int
+    project: str
     stock_s: float
     stock_s_slowest: float
     process_s: float
@@ -77,33 +83,50 @@ class Figures:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Times the start of runs.")
-    parser.add_argument(
-        "--agents", nargs="+", type=int, default=[1, 50], help="agents in the location"
-    )
     parser.add_argument("--runs", type=int, default=9, help="runs of each to take the median of")
     chosen = parser.parse_args()
-    report([measure(agents, chosen.runs) for agents in sorted(chosen.agents)])
+    report(
+        [
+            measure("1 agent", 1, chosen.runs),
+            measure("50 agents", 50, chosen.runs),
+            measure("imports litellm", 1, chosen.runs, first="import litellm\n"),
+        ]
+    )
 
 
-def measure(agents: int, runs: int) -> Figures:
-    """Brings a platform up and launches runs."""
-    with prepared(agents - 1, max(agents, 1)) as project:
+def measure(name: str, agents: int, runs: int, *, first: str = "") -> Figures:
+    """Brings a platform up and launches runs; `first` stands at the top of `definitions.py`."""
+    with prepared(agents - 1, agents) as project:
+        definitions = project.root / "definitions.py"
+        definitions.write_text(f"{first}{definitions.read_text()}")
         (project.root / "notebooks" / "three_steps.agent.yaml").write_text(AGENT)
         ports = Ports.free(gateway=False)
         with start_platform(project, ports, progress=told, daemon=False) as platform:
             for lane in LANES:
                 started(platform, lane)
+            wait_for_imports(platform)
             rounds = [{lane: started(platform, lane) for lane in LANES} for _ in range(runs)]
     taken = {lane: [one[lane] for one in rounds] for lane in LANES}
     medians = {lane: statistics.median(taken[lane]) for lane in LANES}
     return Figures(
-        agents=agents,
+        project=name,
         stock_s=round(medians["stock"], 3),
         stock_s_slowest=round(max(taken["stock"]), 3),
         process_s=round(medians["warm"], 3),
         process_s_slowest=round(max(taken["warm"]), 3),
         ratio=round(medians["stock"] / medians["warm"], 1),
     )
+
+
+def wait_for_imports(platform: Platform) -> None:
+    """Returns once the warm parent has imported what it imports when nobody asks."""
+    assert platform.processes is not None
+    log = platform.processes.log("warm-parent")
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while f"Imported {WARM_LATER[-1]}." not in log.read_text():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not imported after {LONGEST_SECONDS:g} s: {WARM_LATER[-1]}.")
+        time.sleep(0.1)
 
 
 def started(platform: Platform, lane: Lane) -> float:

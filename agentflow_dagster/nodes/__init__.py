@@ -5,6 +5,7 @@ A plugin's entry point names a class derived from `ports.kind.Kind`.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
@@ -29,6 +30,9 @@ from agentflow_dagster.nodes.transform_validate import Validate
 from agentflow_dagster.ports.kind import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.metadata import EntryPoint
+
     from agentflow_dagster.spec.kind import KindConfig
 
 ENTRY_POINT = "agentflow.nodes"
@@ -45,16 +49,23 @@ def builtin_kinds() -> dict[str, Kind[KindConfig]]:
     return {kind.name: cast("Kind[KindConfig]", kind) for kind in kinds}
 
 
+@cache
+def installed_plugins() -> Sequence[EntryPoint]:
+    """The entry points of plugins, looked for once in a process: that reads a file of every
+    installed package. They are not loaded."""
+    from importlib.metadata import entry_points
+
+    return list(entry_points(group=ENTRY_POINT))
+
+
 def all_kinds() -> dict[str, Kind[KindConfig]]:
     """Built-in kinds and those of installed plugins.
 
     Raises:
         UsageError: a plugin cannot be loaded, or takes a name that is taken.
     """
-    from importlib.metadata import entry_points
-
     kinds = builtin_kinds()
-    for entry in entry_points(group=ENTRY_POINT):
+    for entry in installed_plugins():
         try:
             kind = entry.load()()
         except Exception as problem:

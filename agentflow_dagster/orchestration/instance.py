@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dagster import DagsterInstance, RunRecord
-    from dagster._core.instance import InstanceRef
 
     from agentflow_dagster.spec.values import JsonObject
 
@@ -23,14 +22,15 @@ DATABASE_VARIABLE = "AGENTFLOW_DATABASE_URL"
 """Every process reads the database's URL from here, so that no file holds a password."""
 
 
-def write_instance(home: Path, *, queued: bool, max_runs: int = 4) -> Path:
+def write_instance(home: Path, *, queued: bool, max_runs: int = 10) -> Path:
     """Writes `dagster.yaml` and returns the folder to set as `DAGSTER_HOME`.
 
     Args:
         home: AgentFlow's home.
         queued: Runs wait in a queue that the daemon serves, so that a burst does not start a
             process for each at once; without it a run starts as soon as it is launched.
-        max_runs: Most runs at a time where queued; each is a process of about 300 MB.
+        max_runs: Most runs at a time where queued; each is a process, which holds some 50 MB beside
+            what it shares with the warm parent.
     """
     folder = home / ("dagster" if queued else "dagster-direct")
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,16 +133,21 @@ def prepare_instance(folder: Path, url: str) -> None:
         instance.upgrade()
 
 
-def prepared_reference(folder: Path) -> InstanceRef:
-    """A Dagster home whose tables `prepare_instance` has seen to: an instance that is made of it
-    does not ask the database for them, which would take 50 ms."""
+def prepared_instance(folder: Path) -> DagsterInstance:
+    """The instance of a Dagster home whose tables `prepare_instance` has seen to.
+
+    It does not ask the database for them, which would take 50 ms; nor anything else, so that it may
+    be made before a fork.
+    """
+    from dagster import DagsterInstance
     from dagster._core.instance import InstanceRef
 
     reference = InstanceRef.from_dir(str(folder))
     storage = reference.storage_data
     assert storage is not None
     config = {**storage.config_dict, "should_autocreate_tables": False}
-    return reference._replace(storage_data=storage._replace(config_yaml=_yaml(config)))
+    made = reference._replace(storage_data=storage._replace(config_yaml=_yaml(config)))
+    return DagsterInstance.from_ref(made)
 
 
 def set_limits(folder: Path, url: str, limits: Mapping[str, int]) -> None:

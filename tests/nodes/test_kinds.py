@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentflow_dagster.errors import UsageError
-from agentflow_dagster.nodes import ENTRY_POINT, all_kinds, builtin_kinds
+from agentflow_dagster.nodes import ENTRY_POINT, all_kinds, builtin_kinds, installed_plugins
 from agentflow_dagster.nodes.ai_chat import Chat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 
 class Shout(Chat):
@@ -29,8 +29,8 @@ class Broken:
 
 
 @pytest.fixture
-def plugin(monkeypatch: pytest.MonkeyPatch) -> Callable[[type], None]:
-    """Installs one entry point beside those that are there."""
+def plugin(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[type], None]]:
+    """Installs one entry point in place of those that are there."""
 
     def install(kind: type) -> None:
         entry = EntryPoint("mine", f"{kind.__module__}:{kind.__name__}", ENTRY_POINT)
@@ -39,8 +39,10 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> Callable[[type], None]:
             "importlib.metadata.entry_points",
             lambda *, group: [entry] if group == ENTRY_POINT else [],
         )
+        installed_plugins.cache_clear()
 
-    return install
+    yield install
+    installed_plugins.cache_clear()
 
 
 @pytest.mark.parametrize("name", sorted(builtin_kinds()))

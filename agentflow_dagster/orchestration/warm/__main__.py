@@ -29,11 +29,11 @@ def main() -> None:
     with _listening(chosen.socket) as listener:
         for name in chosen.first:
             importlib.import_module(name)
-        from agentflow_dagster.orchestration.instance import prepared_reference
+        from agentflow_dagster.orchestration.instance import prepared_instance
         from agentflow_dagster.orchestration.warm.parent import WarmParent
 
         notes = chosen.socket.with_name(f"{chosen.socket.name}.runs")
-        instance = prepared_reference(Path(os.environ["DAGSTER_HOME"]))
+        instance = prepared_instance(Path(os.environ["DAGSTER_HOME"]))
         parent = WarmParent(
             listener, instance, notes, later=chosen.later, kill_after=chosen.kill_after
         )

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import DagsterRunStatus
 from dagster._cli.api import (
     _execute_run_command_body,  # pyright: ignore[reportPrivateUsage]
     api_cli,
@@ -19,16 +19,16 @@ from agentflow_dagster.orchestration.names import LOCATION_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dagster._core.instance import InstanceRef
+    from dagster import DagsterInstance
 
     from agentflow_dagster.orchestration.warm.asking import CarryOut, Serve
 
 
-def carry_out(asked: CarryOut, reference: InstanceRef) -> int:
+def carry_out(asked: CarryOut, instance: DagsterInstance) -> int:
     """Carries out a run as `dagster api execute_run` does; 0 once Dagster knows how it ended."""
     os.environ[LOCATION_VARIABLE] = asked.location
     ONE_JOB.set(asked.job)
-    with capture_interrupts(), DagsterInstance.from_ref(reference) as instance:
+    with capture_interrupts(), instance:
         _execute_run_command_body(
             asked.run_id, instance, lambda _: None, set_exit_code_on_failure=False
         )
@@ -44,10 +44,10 @@ def serve(asked: Serve) -> int:
     return 0
 
 
-def report_ended(run_ids: Sequence[str], explanation: str, reference: InstanceRef) -> int:
+def report_ended(run_ids: Sequence[str], explanation: str, instance: DagsterInstance) -> int:
     """Tells Dagster of runs whose process is gone: those that were to be canceled are, the others
     have failed."""
-    with DagsterInstance.from_ref(reference) as instance:
+    with instance:
         for run_id in run_ids:
             run = instance.get_run_by_id(run_id)
             if run is None or run.is_finished:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from dagster._core.instance import InstanceRef
+    from dagster import DagsterInstance
 
 _MOST = 512
 """Children at a time."""
@@ -82,7 +82,7 @@ class WarmParent:
     def __init__(
         self,
         listener: socket.socket,
-        instance: InstanceRef,
+        instance: DagsterInstance,
         notes: Path,
         *,
         later: Sequence[str] = (),
@@ -145,6 +145,8 @@ class WarmParent:
             importlib.import_module(name)
         except Exception:  # noqa: BLE001 - whatever a module does when it is imported
             _log.exception("%s cannot be imported; whoever needs it will say so.", name)
+        else:
+            _log.info("Imported %s.", name)
         _settle()
 
     def _take_signals(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dagster import Definitions
 from dagster._core.execution.api import create_execution_plan
 
-from agentflow_dagster.nodes import builtin_kinds
+from agentflow_dagster.nodes import builtin_kinds, installed_plugins
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.location import compile_version
 from agentflow_dagster.orchestration.run_config import run_config
@@ -53,7 +53,8 @@ _DOCUMENT: JsonObject = {
 
 
 def rehearse() -> None:
-    """Compiles the agent, and plans a run of it."""
+    """Compiles the agent, and plans a run of it; looks which plugins there are."""
+    installed_plugins()
     version = Version(VersionHash("0" * 64), _NAME, 0, _DOCUMENT, {}, datetime.now(UTC))
     compiled = compile_version(version, builtin_kinds())
     resources = dict.fromkeys(names.RUN_RESOURCES, object())
