@@ -95,7 +95,7 @@ def measure(agents: int) -> Figures:
     times = [time.perf_counter()]
     plans = [plan_of(v.document, kinds) for v in versions]
     times.append(time.perf_counter())
-    peers = peers_of(versions, kinds)
+    peers = peers_of({version.agent: version for version in versions}, kinds)
     compiled = [compile_agent(p, v, kinds, peers) for p, v in zip(plans, versions, strict=True)]
     times.append(time.perf_counter())
     definitions = Definitions(

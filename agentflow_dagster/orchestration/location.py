@@ -24,6 +24,7 @@ from agentflow_dagster.orchestration.child_runs import Peers, Place, nowhere_els
 from agentflow_dagster.orchestration.compile import CompiledAgent, compile_agent
 from agentflow_dagster.orchestration.document_tests import compile_tests
 from agentflow_dagster.orchestration.names import job_name
+from agentflow_dagster.orchestration.pinned_versions import PinnedVersions
 from agentflow_dagster.orchestration.triggers import schedules, sensor
 from agentflow_dagster.ports.stores import GenerationId
 
@@ -80,23 +81,42 @@ def agent_definitions(
     rebuilding = context.load_type == DefinitionsLoadType.RECONSTRUCTION
     if rebuilding and GENERATION in context.reconstruction_metadata:
         generation = GenerationId(str(context.reconstruction_metadata[GENERATION]))
-        # Only a version that was ever deployed has a number.
-        served = [Served(v, deployed=v.number > 0) for v in store.pinned(generation)]
         elsewhere = GenerationId(str(context.reconstruction_metadata.get(OTHERS, "")))
-        peers = store.pinned(elsewhere) if elsewhere else ()
+        one = _agent_of(ONE_JOB.get(), store, generation)
+        if one is not None:
+            known = PinnedVersions(store, [elsewhere, generation] if elsewhere else [generation])
+            served, peers = [_pinned(known[one])], peers_of(known, kinds, place)
+            tester = None
+        else:
+            served = [_pinned(version) for version in store.pinned(generation)]
+            others_then = store.pinned(elsewhere) if elsewhere else ()
+            peers = _compiled_before([*others_then, *_versions(served)], kinds, place)
     else:
         served = list(live())
         generation = store.pin({s.version.agent: s.version.hash for s in served})
-        peers = others()
-        elsewhere = store.pin({v.agent: v.hash for v in peers}) if peers else ""
+        others_now = others()
+        elsewhere = store.pin({v.agent: v.hash for v in others_now}) if others_now else ""
+        peers = _compiled_before([*others_now, *_versions(served)], kinds, place)
     context.add_to_pending_reconstruction_metadata(GENERATION, generation)
     if elsewhere:
         context.add_to_pending_reconstruction_metadata(OTHERS, elsewhere)
-    all_peers = _compiled_before([*peers, *(one.version for one in served)], kinds, place)
-    own = [one for one in served if job_name(one.version.agent) == ONE_JOB.get()]
-    if rebuilding and own:
-        return _definitions(own, all_peers, kinds, resources, tester=None)
-    return _definitions(served, all_peers, kinds, resources, tester)
+    return _definitions(served, peers, kinds, resources, tester)
+
+
+def _versions(served: Sequence[Served]) -> list[Version]:
+    return [each.version for each in served]
+
+
+def _pinned(version: Version) -> Served:
+    return Served(version, deployed=version.number > 0)  # it has one once it was ever deployed
+
+
+def _agent_of(job: str | None, store: VersionStore, generation: GenerationId) -> str | None:
+    """The agent of a set whose own job this is."""
+    if job is None:
+        return None
+    agents = store.members(generation)
+    return next((agent for agent in agents if job_name(agent) == job), None)
 
 
 def _definitions(
@@ -143,7 +163,8 @@ def _compiled_before(
     when it loads a code location."""
     asked = (list(versions), dict(kinds), place)
     if not _last or _last[0][:3] != asked:
-        _last[:] = [(*asked, peers_of(versions, kinds, place))]
+        known = {version.agent: version for version in versions}
+        _last[:] = [(*asked, peers_of(known, kinds, place))]
     return _last[0][3]
 
 
@@ -151,11 +172,12 @@ _last: list[tuple[list[Version], dict[str, Kind[KindConfig]], Place, Peers]] = [
 
 
 def peers_of(
-    versions: Sequence[Version],
+    versions: Mapping[str, Version],
     kinds: Mapping[str, Kind[KindConfig]],
     place: Place = nowhere_else,
 ) -> Peers:
-    """Agents that can run each other; each is compiled once, and only where it is asked for."""
+    """Agents by name that can run each other; each is compiled once, and only where it is asked
+    for."""
     compiled: dict[str, CompiledAgent] = {}
 
     def compile_(version: Version) -> CompiledAgent:
@@ -164,7 +186,7 @@ def peers_of(
             compiled[version.hash] = compile_agent(plan, version, kinds, peers)
         return compiled[version.hash]
 
-    peers = Peers({version.agent: version for version in versions}, compile_, place)
+    peers = Peers(versions, compile_, place)
     return peers
 
 
@@ -174,4 +196,4 @@ def compile_version(version: Version, kinds: Mapping[str, Kind[KindConfig]]) -> 
     Raises:
         DocumentError: this release cannot read it.
     """
-    return peers_of([version], kinds).compile(version)
+    return peers_of({version.agent: version}, kinds).compile(version)

@@ -114,6 +114,14 @@ class VersionStore(Protocol):
         """Stores a set `{agent: version hash}` under its id; the same set again is the same id."""
         ...
 
+    def members(self, generation: GenerationId) -> Mapping[str, VersionHash]:
+        """A set as it was pinned, ordered by agent name.
+
+        Raises:
+            StoreError: no such set.
+        """
+        ...
+
     def pinned(self, generation: GenerationId) -> Sequence[Version]:
         """The versions of a set, ordered by agent name.
 

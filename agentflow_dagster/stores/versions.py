@@ -121,7 +121,9 @@ class PostgresVersionStore:
         """
         id_ = generation_id(members)
         with transaction(self._engine) as connection:
-            stored = {each.hash: each.agent for each in _all_of(connection, members.values())}
+            named = sa.select(versions.c.hash, versions.c.agent)
+            wanted = named.where(versions.c.hash.in_(list(members.values())))
+            stored = {row.hash: row.agent for row in connection.execute(wanted)}
             for agent, hash_ in members.items():
                 if stored.get(hash_) != agent:
                     raise StoreError(f"Agent {agent!r} has no stored version {hash_!r}.")
@@ -129,26 +131,40 @@ class PostgresVersionStore:
             connection.execute(insert(generations).values(row).on_conflict_do_nothing())
         return id_
 
+    def members(self, generation: GenerationId) -> Mapping[str, VersionHash]:
+        """A set as it was pinned, ordered by agent name.
+
+        Raises:
+            StoreError: no such set.
+        """
+        with transaction(self._engine) as connection:
+            return _members(connection, generation)
+
     def pinned(self, generation: GenerationId) -> Sequence[Version]:
         """The versions of a set, ordered by agent name.
 
         Raises:
             StoreError: no such set.
         """
-        statement = sa.select(generations.c.members).where(generations.c.id == generation)
         with transaction(self._engine) as connection:
-            members = cast("dict[str, str] | None", connection.scalar(statement))
-            if members is None:
-                raise StoreError(
-                    f"There is no set of versions {generation!r}.",
-                    hint="The run was made on another database, or the set was removed.",
-                )
+            members = _members(connection, generation)
             return sorted(_all_of(connection, members.values()), key=lambda each: each.agent)
 
 
 _DEPLOYMENTS = sa.select(
     deployments.c.environment, deployments.c.deployed_at, deployments.c.location, versions
 ).join_from(deployments, versions)
+
+
+def _members(connection: sa.Connection, generation: GenerationId) -> dict[str, VersionHash]:
+    statement = sa.select(generations.c.members).where(generations.c.id == generation)
+    members = cast("dict[str, VersionHash] | None", connection.scalar(statement))
+    if members is None:
+        raise StoreError(
+            f"There is no set of versions {generation!r}.",
+            hint="The run was made on another database, or the set was removed.",
+        )
+    return dict(sorted(members.items()))
 
 
 def _find(connection: sa.Connection, hash_: str) -> Version | None:

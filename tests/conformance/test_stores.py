@@ -158,6 +158,7 @@ class TestVersions:
         assert versions.pin({"alpha": a.hash, "beta": b.hash}) == id_
         assert versions.pin({"alpha": a.hash}) != id_
         assert versions.pinned(id_) == [a, b]
+        assert list(versions.members(id_).items()) == [(a.agent, a.hash), (b.agent, b.hash)]
 
     def test_empty_set_can_be_pinned(self, versions: VersionStore) -> None:
         assert versions.pinned(versions.pin({})) == []
