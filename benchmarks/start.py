@@ -41,7 +41,7 @@ from agentflow_dagster.orchestration.client import FINISHED
 from agentflow_dagster.orchestration.names import LANE_TAG
 
 if TYPE_CHECKING:
-    from agentflow_dagster.orchestration.launcher import Lane
+    from agentflow_dagster.orchestration.lanes import Lane
 
 LONGEST_SECONDS = 120.0
 TARGETS = {"start.process_vs_stock": 25}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.engine.failures import told
 from agentflow_dagster.engine.reach import reaches
+from agentflow_dagster.engine.recorder import NoRecorder
 from agentflow_dagster.engine.step import run_attempt
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.ports.model import Usage
@@ -23,6 +24,7 @@ from agentflow_dagster.spec.units import seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agentflow_dagster.engine.recorder import Recorder
     from agentflow_dagster.engine.step import Attempt, Services
     from agentflow_dagster.graph.plan import Plan, PlanStep
     from agentflow_dagster.spec.document import Retry
@@ -47,17 +49,24 @@ class GraphRun:
 
 
 async def run_graph(
-    plan: Plan, steps: Sequence[PlanStep], begin: Attempt, services: Services
+    plan: Plan,
+    steps: Sequence[PlanStep],
+    begin: Attempt,
+    services: Services,
+    *,
+    recorder: Recorder | None = None,
 ) -> GraphRun:
-    """Runs steps, each as soon as what it waits for has finished; a failed one keeps the others.
+    """Runs steps, each as soon as what it waits for has finished; a failed one keeps the others,
+    but for those that wait for it.
 
     Args:
         plan: The agent that they belong to.
         steps: In an order in which each comes after all it waits for.
         begin: What every attempt of them is given; its number and outputs do not count.
         services: The adapters.
+        recorder: Told what becomes of each step.
     """
-    progress = _Progress(plan, services)
+    progress = _Progress(plan, services, recorder or NoRecorder())
     begin = replace(begin, number=1, outputs=MappingProxyType(progress.outputs))
     async with asyncio.TaskGroup() as group:
         tasks: dict[str, asyncio.Task[None]] = {}
@@ -95,9 +104,11 @@ def usage_of(facts: JsonObject) -> list[Usage]:
 class _Progress:
     """What the steps of one graph have come to."""
 
-    def __init__(self, plan: Plan, services: Services) -> None:
+    def __init__(self, plan: Plan, services: Services, recorder: Recorder) -> None:
         self._plan = plan
         self._services = services
+        self._recorder = recorder
+        self._lost: set[str] = set()
         self.outputs: dict[str, StepOutput] = {}
         self.failures: dict[str, RunError] = {}
         self.usage: list[Usage] = []
@@ -109,7 +120,11 @@ class _Progress:
         """Runs a step once those before it have finished, if control reaches it."""
         if before:
             await asyncio.wait(before)
-        if not reaches(step, self.outputs):
+        lost = any(edge.source in self._lost for edge in step.edges)
+        if lost or not reaches(step, self.outputs):
+            if lost and reaches(step, self.outputs, self._lost):
+                self._lost.add(step.name)
+            self._recorder.passed_over(step)
             return
         journal, path = begin.surroundings.journal, begin.surroundings.path + step.name
         found = await journal.get(path)
@@ -126,19 +141,26 @@ class _Progress:
         """Attempts a step until it has an output; None where it is skipped, or failed for good."""
         number = 1
         while True:
+            self._recorder.began(step, number)
             try:
                 attempt = replace(begin, number=number)
                 done = await run_attempt(self._plan, step, attempt, self._services)
             except RunError as failure:
                 if failure.retryable and step.retry and number < step.retry.max_attempts:
-                    await asyncio.sleep(retry_delay(step.retry, number))
+                    delay = retry_delay(step.retry, number)
+                    self._recorder.again(step, number, failure, delay)
+                    await asyncio.sleep(delay)
                     number += 1
                     continue
                 if step.handles_errors:
+                    self._recorder.handled(step, number, failure)
                     facts: JsonObject = {"kind": step.node.kind, "attempts": number}
                     return StepOutput("error", told(failure), facts)
+                self._recorder.failed(step, number, failure)
                 self.failures[step.name] = failure
+                self._lost.add(step.name)
                 return None
+            self._recorder.finished(step, number, done)
             if done.result is None:
                 return None
             self.usage += done.result.usage

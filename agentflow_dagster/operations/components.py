@@ -124,6 +124,18 @@ def warm_parent(socket_path: Path, *, later: Sequence[str] = WARM_LATER) -> Comp
     )
 
 
+def engine(project: Project, socket_path: Path) -> Component:
+    """The process that carries out most runs."""
+    return Component(
+        "engine",
+        [
+            *(sys.executable, "-X", "utf8", "-m", "agentflow_dagster.operations.engine"),
+            *("--socket", str(socket_path), "--project", str(project.root)),
+        ],
+        environment={"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+    )
+
+
 def components(project: Project, ports: Ports, *, workspace: Path, daemon: bool) -> list[Component]:
     """Every process of a project but its code servers and the one that these are forked from, in
     the order in which they are started."""

@@ -15,6 +15,7 @@ from agentflow_dagster.operations.components import (
     HOST,
     Ports,
     components,
+    engine,
     jupyter_url,
     warm_parent,
 )
@@ -120,6 +121,9 @@ def start_platform(
 
     from agentflow_dagster.operations.publish import apply_limits
     from agentflow_dagster.orchestration.client import DagsterClient
+    from agentflow_dagster.orchestration.engine_lane.asking import (
+        SOCKET_VARIABLE as ENGINE_VARIABLE,
+    )
     from agentflow_dagster.orchestration.instance import (
         DATABASE_VARIABLE,
         prepare_instance,
@@ -156,6 +160,9 @@ def start_platform(
         variables["TMPDIR"] = own
         warm = Path(own) / "warm"
         variables[SOCKET_VARIABLE] = str(warm)
+        lane = Path(own) / "engine"
+        if daemon:  # Without one there is a single run, for which an engine need not be started.
+            variables[ENGINE_VARIABLE] = str(lane)
         logs = project.home / "logs"
         processes = stack.enter_context(Processes(logs, variables, project.root))
         # Not in the home: a run of its own beside a running project must not change what the
@@ -165,7 +172,7 @@ def start_platform(
         # Webserver and daemon keep for a minute what they found when they first looked at the code
         # servers, so these must be there before them.
         early = [part for part in parts if not part.needs_code_server]
-        processes.start([warm_parent(warm), *early])
+        processes.start([warm_parent(warm), *([engine(project, lane)] if daemon else []), *early])
         _wait(warm.exists, processes, "warm-parent")
         progress("Loading the agents")
         needed = [LOCATION] if serve else locations(stores.versions, project.environment)
@@ -180,6 +187,8 @@ def start_platform(
                 _wait(lambda url=part.ready_url: _answers(http, url), processes, part.name)
         client = DagsterClient(f"http://{HOST}:{ports.webserver}", http)
         _wait(lambda: _all_loaded(client, needed), processes, "webserver")
+        if daemon:
+            _wait(lane.exists, processes, "engine")
         yield Platform(
             project,
             client,

@@ -30,6 +30,7 @@ from dagster._core.definitions.dependency import NodeInvocation
 from agentflow_dagster.orchestration import checks, names, partitions, references, wiring
 from agentflow_dagster.orchestration.assets import asset_output, asset_steps, op_outputs
 from agentflow_dagster.orchestration.input_config import input_mapping, part_mapping, step_config
+from agentflow_dagster.orchestration.lanes import engine_tags
 from agentflow_dagster.orchestration.op import op_body, start_body
 from agentflow_dagster.orchestration.parts import AgentAssets, AgentGraph
 from agentflow_dagster.spec.units import seconds
@@ -73,7 +74,7 @@ def compile_agent(
         kinds: Every node kind known here.
         peers: The agents that it can run.
     """
-    tags = names.run_tags(plan, version.hash)
+    tags = {**names.run_tags(plan, version.hash), **engine_tags(plan, kinds)}
     graph = _graph(plan, kinds, tags, peers)
     label = f"v{version.number}" if version.number else f"working file {version.hash[:12]}"
     about = plan.agent.metadata

@@ -31,7 +31,6 @@ from agentflow_dagster.orchestration import names, references
 from agentflow_dagster.orchestration.cancellation import run_step
 from agentflow_dagster.orchestration.child_runs import version_of
 from agentflow_dagster.orchestration.op import step_services, unannotated
-from agentflow_dagster.ports.agents import NoAgents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -157,7 +156,7 @@ def _body(
             except DocumentError as problem:
                 raise RunError(f"{reference!r}: {problem}", retryable=False) from None
 
-        services = step_services(context, kinds, NoAgents())
+        services = step_services(context.resources, kinds)
         report = run_step(tester.run(plan, test, services, find))
         told = tester.told(report)
         if told:

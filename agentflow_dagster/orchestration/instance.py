@@ -48,8 +48,8 @@ def instance_config(home: Path, *, queued: bool, max_runs: int) -> dict[str, obj
     }
     if queued:
         coordinator = {
-            "module": "dagster._core.run_coordinator",
-            "class": "QueuedRunCoordinator",
+            "module": "agentflow_dagster.orchestration.coordinator",
+            "class": "LaneCoordinator",
             "config": {
                 "dequeue_interval_seconds": 1,
                 "dequeue_use_threads": True,

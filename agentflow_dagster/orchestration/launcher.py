@@ -1,15 +1,24 @@
-"""Where runs are carried out: in forks of the warm parent where there is one (`warm/`)."""
+"""Hands each run to its lane (`lanes.py`), and stops it there."""
 
 from __future__ import annotations
 
+import os
 import socket
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from dagster import DagsterEventType, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from agentflow_dagster.orchestration.names import LANE_TAG, LOCATION, MACHINE_TAG
+from agentflow_dagster.orchestration.engine_lane import asking as engine
+from agentflow_dagster.orchestration.engine_lane.asking import (
+    CancelRun,
+    NoEngineError,
+    StartRun,
+    engine_socket,
+)
+from agentflow_dagster.orchestration.lanes import lane_of
+from agentflow_dagster.orchestration.names import LOCATION, MACHINE_TAG
 from agentflow_dagster.orchestration.warm.asking import (
     CarryOut,
     Interrupt,
@@ -21,18 +30,8 @@ from agentflow_dagster.orchestration.warm.asking import (
 if TYPE_CHECKING:
     from dagster._core.launcher.base import LaunchRunContext
 
-Lane: TypeAlias = Literal["warm", "stock"]
-"""`stock`: a new process that the code server starts, as Dagster has it by itself."""
-
 _CLOCK_SECONDS = 60.0
 """How far a machine's clock may have been set forward since a process told its number."""
-
-
-def lane_of(run: DagsterRun) -> Lane:
-    """Where a run is to be carried out: as its tag says, else by the warm parent where there is
-    one."""
-    said = run.tags.get(LANE_TAG)
-    return "stock" if said == "stock" or warm_parent() is None else "warm"
 
 
 class LaneLauncher(DefaultRunLauncher):
@@ -44,15 +43,18 @@ class LaneLauncher(DefaultRunLauncher):
     """
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Starts the run; the stock way also where the warm parent is not there.
+        """Starts the run; the stock way also where neither engine nor warm parent is there.
 
         Raises:
-            RunError: the warm parent refused.
+            RunError: the engine or the warm parent refused.
         """
         run = context.dagster_run
+        lane = lane_of(run)
+        if lane == "engine" and _begin(run.run_id):
+            return
         here = {MACHINE_TAG: socket.gethostname()}
         self._instance.add_run_tags(run.run_id, here)
-        if lane_of(run) == "warm" and _fork(run):
+        if lane != "stock" and warm_parent() is not None and _fork(run):
             return
         super().launch_run(context)
 
@@ -61,6 +63,8 @@ class LaneLauncher(DefaultRunLauncher):
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
+        if _stop(run_id):
+            return True
         if GRPC_INFO_TAG in run.tags or (path := warm_parent()) is None:
             return super().terminate(run_id)
         self._instance.report_run_canceling(run)
@@ -92,6 +96,24 @@ class LaneLauncher(DefaultRunLauncher):
             if event is not None and "pid" in event.engine_event_data.metadata:
                 return int(str(event.engine_event_data.metadata["pid"].value)), entry.timestamp
         return None
+
+
+def _begin(run_id: str) -> bool:
+    """Has the engine carry out a run; False where it is not there."""
+    path = engine_socket(os.environ)
+    try:
+        return path is not None and engine.ask(path, StartRun(run_id=run_id)).done
+    except NoEngineError:
+        return False
+
+
+def _stop(run_id: str) -> bool:
+    """Has the engine stop a run; False where it is none of the engine's."""
+    path = engine_socket(os.environ)
+    try:
+        return path is not None and engine.ask(path, CancelRun(run_id=run_id)).done
+    except NoEngineError:
+        return False
 
 
 def _fork(run: DagsterRun) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from dagster import ExpectationResult, Failure, MetadataValue, Output
+from dagster import Output
 
 from agentflow_dagster.engine.failures import told
 from agentflow_dagster.engine.step import (
@@ -16,8 +15,8 @@ from agentflow_dagster.engine.step import (
     Surroundings,
     run_attempt,
 )
-from agentflow_dagster.errors import ChecksFailed, CodeError, RunError
-from agentflow_dagster.orchestration import checks
+from agentflow_dagster.errors import ChecksFailed, RunError
+from agentflow_dagster.orchestration import checks, shown
 from agentflow_dagster.orchestration.assets import LEFT
 from agentflow_dagster.orchestration.cancellation import run_step
 from agentflow_dagster.orchestration.child_runs import ChildRuns
@@ -25,17 +24,16 @@ from agentflow_dagster.orchestration.names import (
     HANDLED_ERROR_TAG,
     LLM_TAG,
     MEMORY_TAG,
-    PARENT_RUN_TAG,
     allowed,
 )
-from agentflow_dagster.orchestration.preview import markdown
 from agentflow_dagster.orchestration.source_run import ground
 from agentflow_dagster.orchestration.step_journal import StepJournal
+from agentflow_dagster.ports.agents import NoAgents
 from agentflow_dagster.ports.stores import StepOutput
 from agentflow_dagster.spec.document import LLM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from dagster import OpExecutionContext
 
@@ -47,9 +45,6 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import StepStore
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import JsonObject
-
-
-_LINKS = 50
 
 
 def unannotated(body: Callable[..., Iterator[object]]) -> Callable[..., Iterator[object]]:
@@ -97,7 +92,7 @@ def op_body(
             _llm(context.run.tags),
             _memory_bytes(context.run.tags),
         )
-        services = step_services(context, kinds, ChildRuns(context, peers))
+        services = step_services(context.resources, kinds, ChildRuns(context, peers))
         kind = kinds[step.node.kind]
         try:
             done = run_step(run_attempt(plan, step, attempt, services))
@@ -114,18 +109,25 @@ def op_body(
 
 
 def step_services(
-    context: OpExecutionContext, kinds: Mapping[str, Kind[KindConfig]], agents: Agents
+    resources: object, kinds: Mapping[str, Kind[KindConfig]], agents: Agents | None = None
 ) -> Services:
-    """What steps work with: the adapters that the project's resources hand out."""
+    """What steps work with: the adapters that the project's resources hand out.
+
+    Args:
+        resources: `RUN_RESOURCES`, as attributes.
+        kinds: Every node kind known here.
+        agents: Runs other agents; None where no step may.
+    """
+    given = cast("Any", resources)
     return Services(
         kinds=kinds,
-        model=context.resources.model.adapter(),
-        code=context.resources.code.adapter(),
-        secrets=context.resources.secrets.adapter(),
-        agents=agents,
-        notebooks=context.resources.code.notebooks(),
-        environment=context.resources.secrets.environment(),
-        data=context.resources.code.data(),
+        model=given.model.adapter(),
+        code=given.code.adapter(),
+        secrets=given.secrets.adapter(),
+        agents=agents or NoAgents(),
+        notebooks=given.code.notebooks(),
+        environment=given.secrets.environment(),
+        data=given.code.data(),
     )
 
 
@@ -171,7 +173,7 @@ def _finished(
     context: OpExecutionContext, step: PlanStep, kept: _Kept, done: StepResult
 ) -> Iterator[Any]:
     if done.result is None:
-        context.log.info(f"{step.name!r} is skipped: its `when` is false.")
+        context.log.info(shown.skipped(step))
         return
     if done.result.log:
         context.log.info(done.result.log)
@@ -182,23 +184,8 @@ def _finished(
     }
     value = done.result.output
     kept.put(StepOutput(done.result.port, value, facts))
-    metadata: dict[str, Any] = {}
-    if step.asset:
-        # Dagster folds what is long: what came out stands before what it took.
-        metadata = {
-            "preview": MetadataValue.md(markdown(value)),
-            **_links(context, done.result.runs),
-            **{k: v for k, v in done.figures().items() if v != ""},
-        }
+    metadata = shown.metadata(step, done, context.run.tags)
     yield from _leave(context, done.result.port, **metadata)
-
-
-def _links(context: OpExecutionContext, started: Sequence[str]) -> dict[str, Any]:
-    """The runs above and below this one, each a link in the UI."""
-    links = {f"run_{i}": MetadataValue.dagster_run(r) for i, r in enumerate(started[:_LINKS], 1)}
-    if (parent := context.run.tags.get(PARENT_RUN_TAG)) is not None:
-        links["parent_run"] = MetadataValue.dagster_run(parent)
-    return links
 
 
 def _llm(tags: Mapping[str, str]) -> LLM | None:
@@ -217,25 +204,14 @@ def _failed(
     """Fails the attempt, or leaves by `error` once no attempt is left."""
     attempts = step.retry.max_attempts if step.retry else 1
     last = not failure.retryable or context.retry_number + 1 >= attempts
-    described = _described(failure)
     if not step.handles_errors or not last:
-        # Dagster would tell of retries used up, not of what went wrong, had it to stop them.
-        raise Failure(str(failure), metadata=described, allow_retries=not last) from None
-    context.log.error(f"{step.name!r} failed, and {step.node.on_error!r} takes it on: {failure}")
+        raise shown.failure(failure, last=last) from None
+    context.log.error(shown.taken_on(step, failure))
     facts: JsonObject = {"kind": step.node.kind, "attempts": context.retry_number + 1}
     kept.put(StepOutput("error", told(failure), facts))
     _tag_handled(context, step.name)
-    yield _expectation(str(failure), described)
+    yield shown.expectation(failure)
     yield from _leave(context, "error", error=str(failure))
-
-
-def _expectation(description: str, metadata: dict[str, Any]) -> ExpectationResult:
-    """The one event by which a step that succeeds can show in the UI that something failed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Until Dagster 2.0; we pin 1.13.
-        return ExpectationResult(
-            success=False, label="onError", description=description, metadata=metadata
-        )
 
 
 def _tag_handled(context: OpExecutionContext, node: str) -> None:
@@ -244,12 +220,3 @@ def _tag_handled(context: OpExecutionContext, node: str) -> None:
     before = run.tags.get(HANDLED_ERROR_TAG, "") if run else ""
     handled = dict.fromkeys([*filter(None, before.split(",")), node])
     context.instance.add_run_tags(context.run_id, {HANDLED_ERROR_TAG: ",".join(handled)})
-
-
-def _described(failure: RunError) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"error": type(failure).__name__}
-    if failure.traceback:
-        metadata["traceback"] = MetadataValue.md(f"```\n{failure.traceback}\n```")
-    if isinstance(failure, CodeError) and failure.stdout:
-        metadata["stdout"] = MetadataValue.md(f"```\n{failure.stdout}\n```")
-    return metadata

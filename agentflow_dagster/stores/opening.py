@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from agentflow_dagster.ports.events import Feeds
-    from agentflow_dagster.ports.stores import Inbox, StepStore, VersionStore
+    from agentflow_dagster.ports.stores import Inbox, VersionStore
+    from agentflow_dagster.stores.steps import PostgresStepStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Stores:
     """What is kept between processes. `close` gives the connections back."""
 
     versions: VersionStore
-    steps: StepStore
+    steps: PostgresStepStore
     inbox: Inbox
     feeds: Feeds
     close: Callable[[], None]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSON, insert
 
 from agentflow_dagster.ports.stores import StepOutput
 from agentflow_dagster.spec.values import Part, join, split
@@ -25,6 +26,26 @@ INLINE = 64 * 1024
 """Bytes up to which a value, or a part of it, stands in its row."""
 
 
+_KEY = ("run_id", "node")
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """What a step left, as its tables have it.
+
+    Args:
+        names: Run, node, port, and the artifact that holds the body, if one does.
+        body: JSON, unless an artifact holds it.
+        facts: JSON.
+        parts: The rows of its parts.
+    """
+
+    names: tuple[str, str, str, str | None]
+    body: str | None
+    facts: str
+    parts: list[dict[str, object]]
+
+
 class PostgresStepStore:
     """Keeps what steps leave behind.
 
@@ -40,28 +61,27 @@ class PostgresStepStore:
 
     def put(self, run_id: str, node: str, output: StepOutput) -> None:
         """Stores a step's output; a second attempt replaces the first."""
-        key = {"run_id": run_id, "node": node}
-        body, parts = split(output.value)
-        step = {
-            **key,
-            "port": output.port,
-            "facts": output.facts,
-            **self._place_body(body),
-        }
-        part_rows = [{**key, "part": name, **self._place_part(p)} for name, p in parts.items()]
-        upsert = insert(step_outputs).values(step)
-        changes = {name: upsert.excluded[name] for name in step if name not in key}
-        upsert = upsert.on_conflict_do_update(
-            index_elements=list(key), set_={**changes, "created_at": sa.func.now()}
-        )
-        # PostgreSQL's mark of a row that was there before: the transaction that locked it.
-        replaced = sa.literal_column("xmax <> 0", sa.Boolean)
         with transaction(self._engine) as connection:
-            if connection.scalar(upsert.returning(replaced)):
+            row = self.row(run_id, node, output)
+            if connection.scalar(_upsert(row)):
                 of_step = (step_parts.c.run_id == run_id) & (step_parts.c.node == node)
                 connection.execute(sa.delete(step_parts).where(of_step))
-            if part_rows:
-                connection.execute(sa.insert(step_parts), part_rows)
+            if row.parts:
+                connection.execute(sa.insert(step_parts), row.parts)
+
+    def row(self, run_id: str, node: str, output: StepOutput) -> StepRow:
+        """The row that an output becomes; what is too large for one is stored here and now."""
+        body, parts = split(output.value)
+        text = dump(body)
+        data = text.encode()
+        artifact = self._artifacts.put(data) if len(data) > INLINE else None
+        key = {"run_id": run_id, "node": node}
+        return StepRow(
+            (run_id, node, output.port, artifact),
+            None if artifact else text,
+            dump(output.facts),
+            [{**key, "part": name, **self._place_part(p)} for name, p in parts.items()],
+        )
 
     def get(self, run_id: str, node: str) -> StepOutput | None:
         """What a step left, if it has finished."""
@@ -86,12 +106,6 @@ class PostgresStepStore:
         with transaction(self._engine) as connection:
             found = set(connection.scalars(complete))
         return next((run for run in agent_runs if run in found), None)
-
-    def _place_body(self, body: JsonValue) -> dict[str, object]:
-        data = dump(body).encode()
-        if len(data) <= INLINE:
-            return {"body": body, "body_artifact": None}
-        return {"body": sa.null(), "body_artifact": self._artifacts.put(data)}
 
     def _place_part(self, part: Part) -> dict[str, object]:
         facts = {"media_type": part.media_type, "summary": dict(part.summary)}
@@ -120,6 +134,22 @@ class PostgresStepStore:
             body = json.loads(self._artifacts.get(row.body_artifact))
         value: Value = join(body, parts)
         return StepOutput(row.port, value, row.facts)
+
+
+def _upsert(row: StepRow) -> sa.Executable:
+    """Stores a row; it tells whether one was there before."""
+    step = {
+        **dict(zip(("run_id", "node", "port", "body_artifact"), row.names, strict=True)),
+        "body": sa.cast(sa.literal(row.body, sa.Text), JSON),
+        "facts": sa.cast(sa.literal(row.facts, sa.Text), JSON),
+    }
+    upsert = insert(step_outputs).values(step)
+    changes = {name: upsert.excluded[name] for name in step if name not in _KEY}
+    # PostgreSQL's mark of a row that was there before: the transaction that locked it.
+    replaced = sa.literal_column("xmax <> 0", sa.Boolean)
+    return upsert.on_conflict_do_update(
+        index_elements=_KEY, set_={**changes, "created_at": sa.func.now()}
+    ).returning(replaced)
 
 
 _OUTPUTS_WITH_PARTS = sa.select(

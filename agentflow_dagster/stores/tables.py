@@ -151,3 +151,19 @@ cursors = Table(
     Column("revision", BigInteger, nullable=False),
     Column("polled_at", DateTime(timezone=True), nullable=False),
 )
+
+# One row: whose process is the engine, or was the last to be it.
+engine = Table(
+    "engine",
+    metadata,
+    Column("place", Integer, primary_key=True),
+    Column("holder", String(NAME), nullable=False),
+)
+
+# Runs that the engine has begun and not brought to their end.
+engine_runs = Table(
+    "engine_runs",
+    metadata,
+    Column("run_id", String(NAME), primary_key=True),
+    Column("begun_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)

@@ -13,6 +13,7 @@ import pytest
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.operations.token import project_token
+from agentflow_dagster.orchestration.names import LANE_TAG
 from tests.e2e.test_webhook import CRASH, triage
 from tests.support.properties import THOROUGH
 from tests.support.waiting import wait_until
@@ -69,6 +70,35 @@ spec:
           os.rename(path + ".new", path)
           while True:
               time.sleep(0.1)
+"""
+
+TWO_STEPS = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: two-steps}
+spec:
+  inputs: {type: object, required: [folder], properties: {folder: {type: string}}}
+  nodes:
+    first:
+      kind: code.python
+      with:
+        inputs: {folder: "{{input.folder}}"}
+        code: |
+          import os
+          with open(folder + "/first", "a") as file:
+              file.write(f"{os.getpid()} ")
+    second:
+      kind: code.python
+      after: [first]
+      timeout: 5m
+      with:
+        inputs: {folder: "{{input.folder}}"}
+        code: |
+          import os, time
+          with open(folder + "/second", "a") as file:
+              file.write(f"{os.getpid()} ")
+          while not os.path.exists(folder + "/go"):
+              time.sleep(0.05)
 """
 
 
@@ -143,7 +173,7 @@ def only_run(running: Running, plan: Plan, accepted: httpx.Response) -> dict[str
 
 @pytest.mark.parametrize(
     "killed",
-    [["gateway"], pytest.param(["gateway", "daemon"], marks=pytest.mark.soak)],
+    [["gateway"], ["engine"], pytest.param(["gateway", "daemon"], marks=pytest.mark.soak)],
     ids=" and ".join,
 )
 def test_an_acknowledged_call_starts_its_run_once(running: Running, killed: list[str]) -> None:
@@ -220,7 +250,8 @@ def test_a_run_stays_on_the_version_it_started_with(running: Running) -> None:
     file.write_text(VERSION.format(version=1))
     (first,) = running.deploy(file.name)
     with held(running, "daemon"):
-        old = running.launch(first, {})
+        # In the lane that waits in the queue: the engine would begin it at once.
+        old = running.launch(first, {}, **{LANE_TAG: "warm"})
         assert running.platform.client.run(old)["status"] == "QUEUED"
         file.write_text(VERSION.format(version=2))
         (second,) = running.deploy(file.name)
@@ -234,12 +265,12 @@ def test_a_run_stays_on_the_version_it_started_with(running: Running) -> None:
     file.unlink()
 
 
-def endless_run(running: Running, path: Path) -> tuple[str, int]:
+def endless_run(running: Running, path: Path, **tags: str) -> tuple[str, int]:
     """A run that would never end, and the process of its code."""
     file = running.project.root / "notebooks" / "endless.agent.yaml"
     file.write_text(ENDLESS)
     (plan,) = running.deploy(file.name)
-    run_id = running.launch(plan, {"path": str(path)})
+    run_id = running.launch(plan, {"path": str(path)}, **tags)
     wait_until(path.exists)
     file.unlink()
     return run_id, int(path.read_text())
@@ -253,10 +284,28 @@ def test_a_run_that_is_stopped_leaves_no_process(running: Running, tmp_path: Pat
     assert not psutil.pid_exists(pid)
 
 
+def test_a_run_goes_on_in_the_next_engine(running: Running, tmp_path: Path) -> None:
+    """What had ended is not done again; what was under way is begun once more."""
+    file = running.project.root / "notebooks" / "two-steps.agent.yaml"
+    file.write_text(TWO_STEPS)
+    (plan,) = running.deploy(file.name)
+    run_id = running.launch(plan, {"folder": str(tmp_path)})
+    wait_until((tmp_path / "second").exists)
+    pid = int((tmp_path / "second").read_text().split()[0])
+    os.kill(component(running, "engine"), signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(pid))
+    revive(running, "engine")
+    wait_until(lambda: len((tmp_path / "second").read_text().split()) == 2)
+    (tmp_path / "go").touch()
+    assert running.finish(plan, run_id).status == "SUCCESS"
+    assert len((tmp_path / "first").read_text().split()) == 1
+    file.unlink()
+
+
 @pytest.mark.soak
 def test_a_run_ends_with_the_warm_parent(running: Running, tmp_path: Path) -> None:
     """Both processes that could tell of its end are killed: the next warm parent has to."""
-    run_id, pid = endless_run(running, tmp_path / "pid")
+    run_id, pid = endless_run(running, tmp_path / "pid", **{LANE_TAG: "warm"})
     os.kill(component(running, "warm-parent"), signal.SIGKILL)
     revive(running, "warm-parent")
     assert not psutil.pid_exists(pid)
@@ -268,7 +317,8 @@ def test_a_run_ends_with_the_warm_parent(running: Running, tmp_path: Path) -> No
 def test_a_queued_run_needs_no_code_server(running: Running) -> None:
     plan = triage(running)
     with held(running, "daemon"):
-        run_id = running.launch(plan, {"subject": "Print", "body": "How do I print?"})
+        ticket: JsonObject = {"subject": "Print", "body": "How do I print?"}
+        run_id = running.launch(plan, ticket, **{LANE_TAG: "warm"})
         os.kill(component(running, "code-server"), signal.SIGKILL)
         wait_until(lambda: not loads(running))
     wait_until(lambda: running.platform.client.run(run_id)["status"] == "SUCCESS")

@@ -81,6 +81,7 @@ class Ran:
     """One run, as Dagster and the store have it."""
 
     run: DagsterRun
+    ids: Sequence[int]
     events: Sequence[EventLogEntry]
     values: Mapping[str, StepOutput]
 
@@ -387,7 +388,9 @@ class Bench:
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
         values = {n: o for n, o in self.stores.steps.all(run_id).items() if not n.startswith("$")}
-        return Ran(run, self.instance.all_logs(run_id), values)
+        records = self.instance.get_records_for_run(run_id).records
+        ids = [record.storage_id for record in records]
+        return Ran(run, ids, [record.event_log_entry for record in records], values)
 
 
 def step_name(step_key: str) -> str:

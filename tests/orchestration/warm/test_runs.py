@@ -13,7 +13,8 @@ import pytest
 from dagster import AssetKey
 from dagster._core.events import EngineEventData
 
-from agentflow_dagster.orchestration.launcher import LaneLauncher, lane_of
+from agentflow_dagster.orchestration.lanes import lane_of
+from agentflow_dagster.orchestration.launcher import LaneLauncher
 from agentflow_dagster.orchestration.names import MACHINE_TAG
 from agentflow_dagster.orchestration.warm.asking import SOCKET_VARIABLE
 from tests.orchestration.warm.conftest import ENDLESS, SAYS

@@ -1,0 +1,66 @@
+"""The process of the engine: `python -m agentflow_dagster.operations.engine --socket …`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from agentflow_dagster.operations.project import Project
+from agentflow_dagster.operations.stores import project_stores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def main() -> None:
+    """Carries out runs until it is told to stop."""
+    parser = argparse.ArgumentParser(description="Carries out runs of agents.")
+    parser.add_argument("--socket", type=Path, required=True, help="where to listen")
+    parser.add_argument("--project", type=Path, default=None)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    asyncio.run(serve(Project.find(given.project), given.socket))
+
+
+async def serve(project: Project, socket: Path) -> None:
+    """Carries out a project's runs until the process is told to stop.
+
+    Args:
+        project: Whose; its `resources` package says what steps work with.
+        socket: Where it is asked.
+    """
+    from agentflow_dagster.nodes import all_kinds
+    from agentflow_dagster.orchestration.engine_lane.serving import serving
+    from agentflow_dagster.stores import database_url
+
+    with (
+        database_url(project.home, project.variables) as url,
+        project_stores(project) as stores,
+    ):
+        async with serving(url, stores, all_kinds(), _resources(project), socket=socket):
+            await _told_to_stop()
+
+
+def _resources(project: Project) -> Mapping[str, object]:
+    """What the project's own `resources` package has."""
+    sys.path.insert(0, str(project.root))
+    module = cast("Any", import_module("resources"))
+    return module.resources_for(project.environment)
+
+
+async def _told_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    main()

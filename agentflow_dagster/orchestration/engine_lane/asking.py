@@ -1,0 +1,111 @@
+"""What can be asked of the engine, and how: lines of JSON over a Unix socket, each answered by one.
+
+Whoever may open the socket may start and stop runs, which its owner alone may.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from agentflow_dagster.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SOCKET_VARIABLE = "AGENTFLOW_ENGINE"
+"""Where this project's engine listens; not set where there is none."""
+
+LONGEST = 1_048_576
+"""Bytes of a request."""
+_PATIENCE_SECONDS = 30.0
+
+_RunId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class StartRun(_Asked):
+    """To begin a run that Dagster has created; answered once its start is committed.
+
+    Args:
+        run_id: Dagster's.
+        if_room: Only where the agent has fewer runs under way than it may have.
+    """
+
+    do: Literal["start"] = "start"
+    run_id: _RunId
+    if_room: bool = False
+
+
+class CancelRun(_Asked):
+    """To stop a run; answered once that is recorded."""
+
+    do: Literal["cancel"] = "cancel"
+    run_id: _RunId
+
+
+Request: TypeAlias = StartRun | CancelRun
+_REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
+
+
+class Answer(BaseModel):
+    """What came of it: `done` says whether there was room for a run, or it was here to stop."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    done: bool = True
+    refused: str = ""
+
+
+class NoEngineError(RunError):
+    """Nobody listens, so that nothing was done."""
+
+
+def read_request(line: bytes) -> Request | str:
+    """The request that a line holds, or what is wrong with it."""
+    try:
+        return _REQUEST.validate_json(line)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+def engine_socket(variables: Mapping[str, str]) -> str | None:
+    """Where this project's engine listens; None where there is none."""
+    return variables.get(SOCKET_VARIABLE) or None
+
+
+def ask(path: str, request: Request) -> Answer:
+    """Asks, and waits for the answer.
+
+    Args:
+        path: The socket.
+        request: What is wanted.
+
+    Raises:
+        NoEngineError: nobody listens there.
+        RunError: it refused, or went away before it answered.
+    """
+    with closing(socket.socket(socket.AF_UNIX)) as line_to:
+        line_to.settimeout(_PATIENCE_SECONDS)
+        try:
+            line_to.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise NoEngineError(f"No engine listens at {path!r}.") from None
+        try:
+            line_to.sendall(request.model_dump_json().encode() + b"\n")
+            told = line_to.makefile("rb").readline(LONGEST)
+        except OSError as problem:
+            raise RunError(f"The engine did not answer: {problem}") from problem
+    if not told:
+        raise RunError("The engine went away before it answered.", hint="Its log is engine.log.")
+    answer = Answer.model_validate_json(told)
+    if answer.refused:
+        raise RunError(f"The engine refused: {answer.refused}")
+    return answer

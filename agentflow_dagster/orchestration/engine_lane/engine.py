@@ -1,0 +1,194 @@
+"""The engine: the runs that this process carries out, and how they begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from dagster import DagsterRunStatus
+
+from agentflow_dagster.errors import UsageError
+from agentflow_dagster.orchestration import names
+from agentflow_dagster.orchestration.engine_lane.blueprint import blueprint
+from agentflow_dagster.orchestration.engine_lane.past import past_of
+from agentflow_dagster.orchestration.engine_lane.runs import Desk, Execution
+from agentflow_dagster.orchestration.run_config import given_config
+from agentflow_dagster.ports.stores import VersionHash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+    from dagster import DagsterInstance, DagsterRun
+
+    from agentflow_dagster.orchestration.compile import CompiledAgent
+    from agentflow_dagster.orchestration.engine_lane.blueprint import Blueprint
+    from agentflow_dagster.ports.stores import Version, VersionStore
+    from agentflow_dagster.spec.values import JsonObject
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where versions are made ready to run.
+
+    Args:
+        instance: Where runs are recorded.
+        versions: The stored versions.
+        compile: Checks and compiles one.
+        resources: `RUN_RESOURCES`, by key.
+    """
+
+    instance: DagsterInstance
+    versions: VersionStore
+    compile: Callable[[Version], CompiledAgent]
+    resources: Mapping[str, object]
+
+    def blueprint(self, hash_: str, example: JsonObject) -> Blueprint:
+        """A version, ready to run; takes a tenth of a second.
+
+        Raises:
+            UsageError: there is no such version.
+            DocumentError: this release cannot read it.
+        """
+        version = self.versions.get(VersionHash(hash_))
+        if version is None:
+            raise UsageError(f"There is no version {hash_!r}.")
+        compiled = self.compile(version)
+        return blueprint(compiled, self.resources, self.instance, example=example)
+
+
+class Engine:
+    """Carries out runs, thousands at a time.
+
+    Args:
+        desk: What runs work with.
+        workshop: Where versions are made ready.
+    """
+
+    def __init__(self, desk: Desk, workshop: Workshop) -> None:
+        self._desk = desk
+        self._workshop = workshop
+        self._blueprints: dict[str, asyncio.Task[Blueprint]] = {}
+        self._starting: dict[str, asyncio.Task[bool]] = {}
+        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._leaving = False
+        self._under_way: Counter[str] = Counter()
+
+    @property
+    def running(self) -> int:
+        """How many runs are under way."""
+        return len(self._runs)
+
+    async def start(self, run_id: str, *, if_room: bool = False) -> bool:
+        """Begins a run that Dagster has created; returns once its start is committed.
+
+        Args:
+            run_id: Dagster's.
+            if_room: Only where its agent has fewer runs under way here than it may have; False is
+                the answer where it has not.
+
+        Raises:
+            UsageError: it is none that can begin here.
+        """
+        if run_id in self._runs:
+            return True
+        starting = self._starting.get(run_id)
+        if starting is None:
+            work = self._start(run_id, if_room=if_room)
+            starting = self._starting[run_id] = asyncio.create_task(work)
+            starting.add_done_callback(lambda _: self._starting.pop(run_id))
+        return await asyncio.shield(starting)
+
+    async def _start(self, run_id: str, *, if_room: bool) -> bool:
+        run = await asyncio.to_thread(self._workshop.instance.get_run_by_id, run_id)
+        if run is None:
+            raise UsageError(f"There is no run {run_id!r}.")
+        if run.is_finished or run.status == DagsterRunStatus.STARTED:
+            raise UsageError(f"Run {run_id} is {run.status.value}.")
+        agent = run.tags[names.AGENT_TAG]
+        given = cast("JsonObject", given_config(run, agent).get("input") or {})
+        made = await self._blueprint(run.tags[names.VERSION_TAG], given)
+        if if_room and self._under_way[agent] >= made.most_at_once:
+            return False
+        await self._begin(made, run, given, new=False)
+        return True
+
+    async def ended(self, run_id: str) -> None:
+        """Waits until a run of this engine is over; returns at once where it is none."""
+        if (task := self._runs.get(run_id)) is not None:
+            await asyncio.wait([task])
+
+    async def cancel(self, run_id: str) -> bool:
+        """Stops a run and waits until that is recorded; False where it is none of this engine."""
+        task = self._runs.get(run_id)
+        if task is None:
+            return False
+        task.cancel()
+        await asyncio.wait([task])
+        return True
+
+    async def resume(self, run_id: str) -> bool:
+        """Goes on with a run that another engine had begun; False where it has ended."""
+        run = await asyncio.to_thread(self._workshop.instance.get_run_by_id, run_id)
+        if run is None or run.is_finished:
+            self._desk.writer.group.ended.append(run_id)
+            self._desk.writer.wake()
+            return False
+        past = await asyncio.to_thread(past_of, self._workshop.instance, self._desk.steps, run_id)
+        given = cast("JsonObject", past.outputs[names.INPUT].value)
+        made = await self._blueprint(run.tags[names.VERSION_TAG], given)
+        task = self._track(run, self._execution(made, run).resume(past))
+        if run.status == DagsterRunStatus.CANCELING:
+            await asyncio.sleep(0)
+            task.cancel()
+        return True
+
+    async def close(self) -> None:
+        """Leaves all runs as they are; who resumes them finds what is committed."""
+        self._leaving = True
+        tasks = list(self._runs.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _begin(
+        self, made: Blueprint, run: DagsterRun, given: JsonObject, *, new: bool
+    ) -> None:
+        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        work = self._execution(made, run).begin(given, new=new, started=started)
+        task = self._track(run, work)
+        await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            task.result()
+
+    def _track(self, run: DagsterRun, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"run {run.run_id}")
+        self._runs[run.run_id] = task
+        self._under_way[run.tags[names.AGENT_TAG]] += 1
+        task.add_done_callback(lambda _: self._ended(run))
+        return task
+
+    def _execution(self, made: Blueprint, run: DagsterRun) -> Execution:
+        return Execution(self._desk, made, run, left=lambda: self._leaving)
+
+    def _ended(self, run: DagsterRun) -> None:
+        task = self._runs.pop(run.run_id)
+        self._under_way[run.tags[names.AGENT_TAG]] -= 1
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            _log.error("Run %s cannot go on: %s", run.run_id, problem, exc_info=problem)
+
+    async def _blueprint(self, hash_: str, example: JsonObject) -> Blueprint:
+        making = self._blueprints.get(hash_)
+        if making is None:
+            work = asyncio.to_thread(self._workshop.blueprint, hash_, example)
+            making = self._blueprints[hash_] = asyncio.create_task(work)
+        try:
+            return await asyncio.shield(making)
+        except Exception:
+            self._blueprints.pop(hash_, None)  # Asked again, it may be made.
+            raise

@@ -1,0 +1,64 @@
+"""The place of the engine, which one process has at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import uuid
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.errors import RunError
+from agentflow_dagster.stores import engine_runs
+from agentflow_dagster.stores.connection import connect
+
+if TYPE_CHECKING:
+    from agentflow_dagster.stores.connection import Connection
+
+_LOOK_SECONDS = 0.2
+
+
+class LostPlaceError(RunError):
+    """Another process was the engine in the meantime: what this one has of its runs is not so."""
+
+
+class Place:
+    """Lets connections be the engine's.
+
+    Args:
+        url: The database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._name = f"{socket.gethostname()[:100]} {os.getpid()} {uuid.uuid4()}"
+        self._held = False
+        self._ready: Connection | None = None
+
+    async def take(self) -> list[str]:
+        """Waits for the place; the runs that whoever had it before has left."""
+        self._ready = await self._connected()
+        return await engine_runs.owed(self._ready)
+
+    async def connect(self) -> Connection:
+        """A connection that has the place, for as long as it lasts.
+
+        Raises:
+            LostPlaceError: another had it in the meantime.
+        """
+        ready, self._ready = self._ready, None
+        return ready or await self._connected()
+
+    async def _connected(self) -> Connection:
+        connection = await connect(self._url)
+        try:
+            while not await engine_runs.take_place(connection):  # noqa: ASYNC110 - of others
+                await asyncio.sleep(_LOOK_SECONDS)
+            before = await engine_runs.last_holder(connection, self._name)
+            if self._held and before != self._name:
+                raise LostPlaceError("Another process has become the engine.")
+            self._held = True
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection

@@ -1,0 +1,185 @@
+"""What a group of changes holds: rows of Dagster's tables and of ours, committed together."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dagster import AssetKey
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_TAG,
+    DEFAULT_DATA_VERSION,
+    NULL_EVENT_POINTER,
+    DataVersion,
+    compute_logical_data_version,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
+
+from agentflow_dagster.orchestration.engine_lane.forms import Form, record_text
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping, Sequence
+
+    from dagster import DagsterRun, EventLogEntry
+
+    from agentflow_dagster.stores.steps import StepRow
+
+
+@dataclass(slots=True)
+class EventRow:
+    """One event; its id is known once its group is committed.
+
+    Args:
+        run_id: Whose.
+        at: Unix seconds.
+        form: What it is about.
+        text: All of it.
+    """
+
+    run_id: str
+    at: float
+    form: Form
+    text: str
+    id: int = 0
+
+    @classmethod
+    def of(cls, entry: EventLogEntry) -> EventRow:
+        """An event as Dagster's objects have it."""
+        form = Form.of(entry)
+        return cls(entry.run_id, entry.timestamp, form, form.filled())
+
+    def record(self) -> str:
+        """The event with its id, as the table of assets keeps an asset's newest."""
+        return record_text(self.text, self.id)
+
+
+@dataclass(slots=True)
+class Made(EventRow):
+    """The materialization of an asset. Which inputs it was made from is written when its group is
+    committed: no other event can come between then.
+
+    Args:
+        parents: The assets that it depends on, each with its materialization in the same run, or
+            None where there is none.
+        code_version: The asset's.
+        holes: What stands in its form beside its tags.
+        data_version: Known once the group is committed.
+    """
+
+    parents: Mapping[AssetKey, Made | None] = field(default_factory=dict[AssetKey, "Made | None"])
+    code_version: str = ""
+    holes: Mapping[str, str] = field(default_factory=dict[str, str])
+    data_version: str = ""
+
+    def missing(self) -> list[AssetKey]:
+        """Parents whose newest materialization has to be looked up."""
+        return [key for key, made in self.parents.items() if made is None]
+
+    def settle(self, found: Mapping[AssetKey, tuple[int, str]]) -> None:
+        """Writes its tags.
+
+        Args:
+            found: Id and data version of the newest materialization of parents that were missing.
+        """
+        inputs = {
+            key: (made.id, made.data_version) if made else found.get(key)
+            for key, made in self.parents.items()
+        }
+        versions = {
+            key: DataVersion(known[1]) if known else DEFAULT_DATA_VERSION
+            for key, known in inputs.items()
+        }
+        self.data_version = compute_logical_data_version(self.code_version, versions).value
+        tags = {CODE_VERSION_TAG: self.code_version, DATA_VERSION_TAG: self.data_version}
+        for key, known in inputs.items():
+            tags[get_input_data_version_tag(key)] = versions[key].value
+            tags[get_input_event_pointer_tag(key)] = str(known[0]) if known else NULL_EVENT_POINTER
+        self.text = self.form.filled(**self.holes, tags=json.dumps(tags))
+
+
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """A run that is new, or has changed.
+
+    Args:
+        before: The run as the change supposes it; None where it is new.
+        after: As it is to be.
+        started_at, ended_at: Unix seconds, where the change begins or ends it.
+    """
+
+    before: DagsterRun | None
+    after: DagsterRun
+    started_at: float | None = None
+    ended_at: float | None = None
+
+
+@dataclass(slots=True)
+class Group:
+    """Changes that are committed together.
+
+    Args:
+        runs: What becomes of runs, by id.
+        tags: Tags that runs get: id, name, value.
+        events: In the order in which they happened.
+        outputs: What steps left.
+        begun, ended: Runs that the engine owes an end from now on, or no more.
+        waiting: Who waits for it to be committed, by run.
+    """
+
+    runs: dict[str, RunChange] = field(default_factory=dict[str, RunChange])
+    tags: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    events: list[EventRow] = field(default_factory=list[EventRow])
+    outputs: list[StepRow] = field(default_factory=list["StepRow"])
+    begun: list[str] = field(default_factory=list[str])
+    ended: list[str] = field(default_factory=list[str])
+    waiting: dict[str, asyncio.Future[None]] = field(
+        default_factory=dict[str, "asyncio.Future[None]"]
+    )
+
+    def by_run(self) -> list[Group]:
+        """The same as one group for each run."""
+        found: defaultdict[str, Group] = defaultdict(Group)
+        for run_id, change in self.runs.items():
+            found[run_id].runs[run_id] = change
+        for tag in self.tags:
+            found[tag[0]].tags.append(tag)
+        for event in self.events:
+            found[event.run_id].events.append(event)
+        for row in self.outputs:
+            found[row.names[0]].outputs.append(row)
+        for run_id in self.begun:
+            found[run_id].begun.append(run_id)
+        for run_id in self.ended:
+            found[run_id].ended.append(run_id)
+        for run_id, told in self.waiting.items():
+            found[run_id].waiting[run_id] = told
+        return list(found.values())
+
+    def change(self, change: RunChange) -> None:
+        """Adds what becomes of a run to what the group has of it."""
+        earlier = self.runs.get(change.after.run_id, change)
+        self.runs[change.after.run_id] = RunChange(
+            earlier.before,
+            change.after,
+            earlier.started_at or change.started_at,
+            change.ended_at,
+        )
+
+
+_OF_ASSETS = frozenset({"ASSET_MATERIALIZATION", "ASSET_MATERIALIZATION_PLANNED"})
+
+
+def newest_by_asset(events: Sequence[EventRow]) -> dict[str, tuple[EventRow, EventRow | None]]:
+    """For each asset that events are about, in the order of its key: the last event, and the last
+    materialization where there is one."""
+    found: dict[str, tuple[EventRow, EventRow | None]] = {}
+    for event in events:
+        if (key := event.form.asset_key) is not None and event.form.type in _OF_ASSETS:
+            made = event if isinstance(event, Made) else found.get(key, (event, None))[1]
+            found[key] = (event, made)
+    return dict(sorted(found.items()))

@@ -1,0 +1,170 @@
+"""Carries out a run in the engine lane."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from agentflow_dagster.engine.graph_run import run_graph
+from agentflow_dagster.engine.step import Attempt
+from agentflow_dagster.errors import UsageError
+from agentflow_dagster.graph.inputs import complete_input
+from agentflow_dagster.orchestration.engine_lane.record import Past, RunRecord
+from agentflow_dagster.orchestration.names import INPUT
+from agentflow_dagster.ports.stores import StepOutput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dagster import DagsterRun
+
+    from agentflow_dagster.engine.step import Services
+    from agentflow_dagster.orchestration.engine_lane.blueprint import Blueprint
+    from agentflow_dagster.orchestration.engine_lane.writer import Writer
+    from agentflow_dagster.spec.values import JsonObject, JsonSchema, Value
+    from agentflow_dagster.stores.steps import PostgresStepStore
+
+
+class GroupJournal:
+    """Keeps what steps leave in the group that tells of their end.
+
+    Args:
+        run_id: The run.
+        writer: Commits it.
+        steps: Makes the rows.
+        finished: What the run has left before, if it is resumed.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        writer: Writer,
+        steps: PostgresStepStore,
+        finished: Mapping[str, StepOutput],
+    ) -> None:
+        self._run_id = run_id
+        self._writer = writer
+        self._steps = steps
+        self._finished = finished
+
+    async def get(self, path: str) -> StepOutput | None:
+        return self._finished.get(path)
+
+    async def put(self, path: str, output: StepOutput) -> None:
+        """Keeps an output, together with what the record was told before."""
+        self.add(path, output)
+        await self._writer.committed(self._run_id)
+
+    def add(self, path: str, output: StepOutput) -> None:
+        """Adds an output to the group; does not wait."""
+        self._writer.group.outputs.append(self._steps.row(self._run_id, path, output))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What runs of this process work with.
+
+    Args:
+        services: The adapters.
+        writer: Commits what they record.
+        steps: Where values are kept.
+    """
+
+    services: Services
+    writer: Writer
+    steps: PostgresStepStore
+
+
+class Execution:
+    """Carries out one run; cancelling the awaiting task cancels the run.
+
+    Args:
+        desk: What it works with.
+        made: The version.
+        run: The run.
+        left: Whether a cancelled task is to leave the run as it is, for another engine.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        made: Blueprint,
+        run: DagsterRun,
+        *,
+        left: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._desk = desk
+        self._made = made
+        self._run_id = run.run_id
+        self._left = left
+        self._record = RunRecord(made, run, desk.writer)
+
+    async def begin(
+        self, given: JsonObject, *, new: bool, started: asyncio.Future[None] | None = None
+    ) -> None:
+        """Carries out a run that has not been started.
+
+        Args:
+            given: Its input.
+            new: Whether Dagster does not know of the run yet.
+            started: Done once its start is committed; no step begins before.
+        """
+        journal = GroupJournal(self._run_id, self._desk.writer, self._desk.steps, {})
+        self._record.start(new=new)
+        schema = cast("JsonSchema", self._made.compiled.plan.agent.spec.inputs)
+        try:
+            input_ = complete_input(schema, given)
+        except UsageError as problem:
+            _refuse(self._record, self._made, problem)
+            input_ = None
+        else:
+            journal.add(INPUT, StepOutput("result", cast("Value", input_)))
+        await self._committed()
+        if started is not None:
+            started.set_result(None)
+        if input_ is not None:
+            await self._carry_out(journal, input_)
+
+    async def resume(self, past: Past) -> None:
+        """Goes on with a run that another engine had begun: what has ended is not done again, what
+        was under way is attempted again.
+
+        Args:
+            past: What it has come to.
+        """
+        self._record.resume(past)
+        input_ = cast("JsonObject", past.outputs[INPUT].value)
+        desk = self._desk
+        journal = GroupJournal(self._run_id, desk.writer, desk.steps, past.outputs)
+        await self._carry_out(journal, input_)
+
+    async def _carry_out(self, journal: GroupJournal, input_: JsonObject) -> None:
+        plan, services = self._made.compiled.plan, self._desk.services
+        attempt = Attempt.first(plan, input_, run_id=self._run_id, journal=journal)
+        try:
+            await run_graph(plan, plan.steps, attempt, services, recorder=self._record)
+            self._record.finish()
+        except asyncio.CancelledError:
+            if not self._left():
+                self._record.canceled()
+                await self._committed()
+            raise
+        except Exception as problem:
+            self._record.broken(problem)
+            await self._committed()
+            raise
+        await self._committed()
+
+    async def _committed(self) -> None:
+        await self._desk.writer.committed(self._run_id)
+
+
+def _refuse(record: RunRecord, made: Blueprint, problem: UsageError) -> None:
+    """Fails the run at its first steps."""
+    for step in made.compiled.plan.steps:
+        if step.edges:
+            record.passed_over(step)
+        else:
+            record.refused(step, str(problem))
+    record.finish()

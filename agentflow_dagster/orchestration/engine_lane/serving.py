@@ -1,0 +1,75 @@
+"""An engine put together, asked at its socket, for as long as a process has it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dagster import DagsterInstance, build_resources
+
+from agentflow_dagster.orchestration.engine_lane.engine import Engine, Workshop
+from agentflow_dagster.orchestration.engine_lane.place import Place
+from agentflow_dagster.orchestration.engine_lane.runs import Desk
+from agentflow_dagster.orchestration.engine_lane.server import listening
+from agentflow_dagster.orchestration.engine_lane.writer import Writer
+from agentflow_dagster.orchestration.location import compile_version
+from agentflow_dagster.orchestration.op import step_services
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+    from pathlib import Path
+
+    from agentflow_dagster.ports.kind import Kind
+    from agentflow_dagster.spec.kind import KindConfig
+    from agentflow_dagster.stores import Stores
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def serving(
+    url: str,
+    stores: Stores,
+    kinds: Mapping[str, Kind[KindConfig]],
+    resources: Mapping[str, object],
+    *,
+    socket: Path,
+) -> AsyncGenerator[Engine]:
+    """Carries out runs; at the end of the block they are left as they are.
+
+    Args:
+        url: The database, Dagster's too (`DAGSTER_HOME` names that instance).
+        stores: What is kept there.
+        kinds: Every node kind known here.
+        resources: `RUN_RESOURCES`, by key.
+        socket: Where the engine is asked.
+    """
+    async with AsyncExitStack() as stack:
+        instance = stack.enter_context(DagsterInstance.get())
+        opened = stack.enter_context(build_resources(dict(resources), instance=instance))
+        place = Place(url)
+        writer = Writer(place.connect)
+        owed = await place.take()
+        writing = asyncio.create_task(writer.run())
+        writing.add_done_callback(_end_without_writer)
+        stack.callback(writing.cancel)
+        engine = Engine(
+            Desk(step_services(opened, kinds), writer, stores.steps),
+            Workshop(instance, stores.versions, partial(compile_version, kinds=kinds), resources),
+        )
+        stack.push_async_callback(engine.close)
+        await stack.enter_async_context(listening(engine, socket))
+        for run_id in owed:
+            await engine.resume(run_id)
+        yield engine
+
+
+def _end_without_writer(writing: asyncio.Task[None]) -> None:
+    """Ends the process, which whoever watches over it starts again."""
+    if not writing.cancelled() and (problem := writing.exception()) is not None:
+        _log.error("The engine ends: %s", problem)
+        signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,83 @@
+"""What Dagster's UI shows of a step: what came out and what it took, or what went wrong."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, cast
+
+from dagster import ExpectationResult, Failure, MetadataValue
+
+from agentflow_dagster.errors import CodeError
+from agentflow_dagster.orchestration.names import PARENT_RUN_TAG
+from agentflow_dagster.orchestration.preview import markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from agentflow_dagster.engine.step import StepResult
+    from agentflow_dagster.errors import RunError
+    from agentflow_dagster.graph.plan import PlanStep
+
+_LINKS = 50
+
+
+def metadata(step: PlanStep, done: StepResult, run_tags: Mapping[str, str]) -> dict[str, object]:
+    """Of the output of a step that is an asset; nothing of others.
+
+    Dagster folds what is long: what came out stands before what it took.
+    """
+    if not step.asset or done.result is None:
+        return {}
+    return {
+        "preview": MetadataValue.md(markdown(done.result.output)),
+        **_links(done.result.runs, run_tags),
+        **{name: figure for name, figure in done.figures().items() if figure != ""},
+    }
+
+
+def failure(problem: RunError, *, last: bool) -> Failure:
+    """As which a failed attempt is told.
+
+    Dagster would tell of retries used up, not of what went wrong, had it to stop them.
+    """
+    return Failure(str(problem), metadata=cast("Any", described(problem)), allow_retries=not last)
+
+
+def expectation(problem: RunError) -> ExpectationResult:
+    """The one event by which a step that succeeds can show in the UI that something failed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Until Dagster 2.0; we pin 1.13.
+        return ExpectationResult(
+            success=False,
+            label="onError",
+            description=str(problem),
+            metadata=cast("Any", described(problem)),
+        )
+
+
+def described(problem: RunError) -> dict[str, object]:
+    """What is known of a failure beside its message."""
+    told: dict[str, object] = {"error": type(problem).__name__}
+    if problem.traceback:
+        told["traceback"] = MetadataValue.md(f"```\n{problem.traceback}\n```")
+    if isinstance(problem, CodeError) and problem.stdout:
+        told["stdout"] = MetadataValue.md(f"```\n{problem.stdout}\n```")
+    return told
+
+
+def taken_on(step: PlanStep, problem: RunError) -> str:
+    """The line of log of a failure that another node handles."""
+    return f"{step.name!r} failed, and {step.node.on_error!r} takes it on: {problem}"
+
+
+def skipped(step: PlanStep) -> str:
+    """The line of log of a step that its `when` skips."""
+    return f"{step.name!r} is skipped: its `when` is false."
+
+
+def _links(started: Sequence[str], run_tags: Mapping[str, str]) -> dict[str, Any]:
+    """The runs above and below this one, each a link in the UI."""
+    links = {f"run_{i}": MetadataValue.dagster_run(r) for i, r in enumerate(started[:_LINKS], 1)}
+    if (parent := run_tags.get(PARENT_RUN_TAG)) is not None:
+        links["parent_run"] = MetadataValue.dagster_run(parent)
+    return links

@@ -1,0 +1,56 @@
+"""Connections for who has many things to store at once and one event loop to do it in (asyncpg)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from agentflow_dagster.stores.engine import create_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    import asyncpg
+
+
+class Connection(Protocol):
+    """What is used of asyncpg's."""
+
+    async def fetch(self, query: str, *values: object) -> Sequence[asyncpg.Record]: ...
+
+    async def execute(self, query: str, *values: object) -> str: ...
+
+    async def executemany(self, query: str, values: Iterable[Sequence[object]]) -> None: ...
+
+    async def copy_records_to_table(
+        self, table: str, *, records: Iterable[Sequence[object]], columns: Sequence[str]
+    ) -> str: ...
+
+    def transaction(self) -> AbstractAsyncContextManager[object]: ...
+
+    async def close(self, *, timeout: float) -> None: ...  # noqa: ASYNC109 - as it is theirs
+
+    def terminate(self) -> None: ...
+
+
+async def connect(url: str) -> Connection:
+    """Opens a connection to the database of a URL as `database_url` gives it.
+
+    Raises:
+        OSError: there is nobody.
+        asyncpg.PostgresError: it refused.
+    """
+    import asyncpg
+
+    parsed = create_engine(url).url
+    host = parsed.query.get("host") or parsed.host
+    opened = await cast("Any", asyncpg).connect(
+        host=host,
+        port=parsed.port,
+        user=parsed.username,
+        password=parsed.password,
+        database=parsed.database,
+        timeout=10,
+        server_settings={"application_name": "agentflow"},
+    )
+    return cast("Connection", opened)

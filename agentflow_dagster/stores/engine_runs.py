@@ -1,0 +1,56 @@
+"""What the engine owes: the runs that it has begun, and who may be the engine.
+
+One process is the engine at a time: it holds a lock of the database for as long as the connection
+lasts on which it writes. If the process dies the lock is free at once, and the next finds the runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentflow_dagster.stores.connection import Connection
+
+_PLACE = 0x6166656E
+"""The key of the lock."""
+
+
+async def take_place(connection: Connection) -> bool:
+    """Whether this connection is the engine's from now on; False where another's is."""
+    ((taken,),) = await connection.fetch("SELECT pg_try_advisory_lock($1)", _PLACE)
+    return bool(taken)
+
+
+async def last_holder(connection: Connection, holder: str) -> str | None:
+    """Who was the engine before; from now on it is `holder`. Call it in the place alone."""
+    rows = await connection.fetch("SELECT holder FROM agentflow.engine WHERE place = 1")
+    await connection.execute(
+        "INSERT INTO agentflow.engine (place, holder) VALUES (1, $1)"
+        " ON CONFLICT (place) DO UPDATE SET holder = excluded.holder",
+        holder,
+    )
+    return rows[0]["holder"] if rows else None
+
+
+async def owe(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Runs begin."""
+    await connection.execute(
+        "INSERT INTO agentflow.engine_runs (run_id) SELECT unnest($1::text[])"
+        " ON CONFLICT DO NOTHING",
+        list(run_ids),
+    )
+
+
+async def settle(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Runs have ended."""
+    await connection.execute(
+        "DELETE FROM agentflow.engine_runs WHERE run_id = ANY($1::text[])", list(run_ids)
+    )
+
+
+async def owed(connection: Connection) -> list[str]:
+    """Runs that were begun and have not ended, the first begun first."""
+    rows = await connection.fetch("SELECT run_id FROM agentflow.engine_runs ORDER BY begun_at")
+    return [row["run_id"] for row in rows]

@@ -1,0 +1,74 @@
+"""The engine lane on a bench: the same agents and adapters, another way of running them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.orchestration.engine_lane.engine import Engine, Workshop
+from agentflow_dagster.orchestration.engine_lane.runs import Desk
+from agentflow_dagster.orchestration.engine_lane.writer import Writer
+from agentflow_dagster.orchestration.location import compile_version
+from agentflow_dagster.orchestration.op import step_services
+from agentflow_dagster.stores.connection import connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from agentflow_dagster.stores.connection import Connection
+
+    Connect = Callable[[str], Awaitable[Connection]]
+
+    from agentflow_dagster.spec.values import JsonObject
+    from tests.orchestration.bench import Bench, Ran
+
+
+@asynccontextmanager
+async def engine(bench: Bench) -> AsyncGenerator[Engine]:
+    """An engine on the bench's database."""
+    async with writing(bench) as writer, engine_with(bench, writer) as made:
+        yield made
+
+
+@asynccontextmanager
+async def writing(bench: Bench, open_: Connect = connect) -> AsyncGenerator[Writer]:
+    """A writer to the bench's database, at work."""
+    writer = Writer(lambda: open_(bench.database_url))
+    work = asyncio.create_task(writer.run())
+    try:
+        yield writer
+    finally:
+        work.cancel()
+        await asyncio.wait([work])
+
+
+@asynccontextmanager
+async def engine_with(bench: Bench, writer: Writer) -> AsyncGenerator[Engine]:
+    """An engine whose runs a writer records."""
+    services = step_services(SimpleNamespace(**bench.resources), bench.kinds)
+    workshop = Workshop(
+        bench.instance,
+        bench.stores.versions,
+        lambda version: compile_version(version, bench.kinds),
+        bench.resources,
+    )
+    made = Engine(Desk(services, writer, bench.stores.steps), workshop)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def run(bench: Bench, agent: str, input_: JsonObject | None = None) -> Ran:
+    """Runs an agent's job from its beginning in the engine lane, created as Dagster creates it."""
+    created = bench.prepare(agent, input_)
+
+    async def carried_out() -> None:
+        async with engine(bench) as lane:
+            await lane.start(created.run_id)
+            await lane.ended(created.run_id)
+
+    asyncio.run(carried_out())
+    return bench.ran(created.run_id)
