@@ -10,6 +10,8 @@ from __future__ import annotations
 from dagster._daemon import controller
 from dagster._daemon.cli import main as dagster_daemon
 
+from agentflow_dagster.orchestration.whole_locations import read_locations_whole
+
 BACKFILL_SECONDS = 5
 
 
@@ -21,6 +23,7 @@ def quicken() -> None:
 def main() -> None:
     """Serves until it is told to stop."""
     quicken()
+    read_locations_whole()
     dagster_daemon()
 
 

@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from agentflow_dagster.orchestration.client import NEW_LOCATIONS_PATH
+from agentflow_dagster.orchestration.whole_locations import read_locations_whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -123,6 +124,7 @@ def _name(address: str) -> str | None:
 
 def main() -> None:
     """Serves until it is told to stop."""
+    read_locations_whole()
     cli.WorkspaceProcessContext = Workspace  # pyright: ignore[reportPrivateImportUsage]
     app.DagsterWebserver = _Webserver  # pyright: ignore[reportPrivateImportUsage]
     cli.main()
