@@ -15,7 +15,8 @@ from agentflow_dagster.operations.project import Project
 from agentflow_dagster.operations.stores import project_stores
 from agentflow_dagster.operations.token import project_token
 from agentflow_dagster.orchestration.client import DagsterClient
-from agentflow_dagster.orchestration.direct_start import Deployed, WebserverStarter
+from agentflow_dagster.orchestration.direct_start import Deployed, EventStarter
+from agentflow_dagster.orchestration.engine_lane.asking import engine_socket
 from agentflow_dagster.orchestration.names import location_name
 
 if TYPE_CHECKING:
@@ -54,9 +55,11 @@ def _starter(project: Project, client: DagsterClient) -> Callable[[Stores, Route
     def make(stores: Stores, routes: Routes) -> Starter:
         def deployed(agent: str) -> Deployed | None:
             found = routes.agent(agent)
-            return found and Deployed(found[0], location_name(found[1]))
+            return found and Deployed(found.agent, found.version, location_name(found.location))
 
-        return WebserverStarter(client, stores.inbox, deployed, project.variables)
+        variables = project.variables
+        engine = engine_socket(variables)
+        return EventStarter(client, stores.inbox, deployed, variables, engine=engine)
 
     return make
 

@@ -27,10 +27,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """What is deployed: agents by name with the numbers of their code locations, and webhooks."""
+class LiveAgent:
+    """An agent, its version's hash, and the number of its code location."""
 
-    agents: Mapping[str, tuple[Agent, int]]
+    agent: Agent
+    version: str
+    location: int
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What is deployed: agents by name, and webhooks."""
+
+    agents: Mapping[str, LiveAgent]
     targets: Mapping[tuple[str, str], Target]
 
 
@@ -48,8 +57,8 @@ class Routes:
         """The trigger that listens there; the agent deployed first where two do."""
         return self._current().targets.get((method, path))
 
-    def agent(self, name: str) -> tuple[Agent, int] | None:
-        """The deployed agent of that name, and the number of its code location."""
+    def agent(self, name: str) -> LiveAgent | None:
+        """The deployed agent of that name."""
         return self._current().agents.get(name)
 
     def paths(self) -> list[dict[str, str]]:
@@ -68,14 +77,14 @@ class Routes:
             return self._known
 
     def _read(self) -> Live:
-        agents: dict[str, tuple[Agent, int]] = {}
+        agents: dict[str, LiveAgent] = {}
         found: dict[tuple[str, str], Target] = {}
         live = sorted(self._versions.live(self._environment), key=lambda d: d.deployed_at)
         for deployment in live:
             agent = parse_agent(deployment.version.document)
             if isinstance(agent, tuple):
                 continue  # Not served by Dagster either; `agentflow check` says why.
-            agents[agent.name] = (agent, deployment.location)
+            agents[agent.name] = LiveAgent(agent, deployment.version.hash, deployment.location)
             for name, trigger in agent.spec.triggers.items():
                 if trigger.webhook is not None:
                     key = (trigger.webhook.method, trigger.webhook.path)

@@ -1,4 +1,5 @@
-"""Starts the run of an accepted event through Dagster's webserver, as its sensor would."""
+"""Starts the run of an accepted event as its sensor would: in the engine, or through Dagster's
+webserver where the engine does not take it."""
 
 from __future__ import annotations
 
@@ -6,10 +7,11 @@ import asyncio
 import time
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.errors import AgentFlowError, RunError
 from agentflow_dagster.orchestration import names
+from agentflow_dagster.orchestration.engine_lane.asking import BeginRun, NoEngineError, ask
 from agentflow_dagster.orchestration.event_run import event_run, sensor_tags
 from agentflow_dagster.ports.starter import NotStarted
 
@@ -19,26 +21,30 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.client import DagsterClient
     from agentflow_dagster.ports.stores import Inbox, InboxEvent
     from agentflow_dagster.spec.document import Agent
+    from agentflow_dagster.spec.values import JsonObject
 
-_SECONDS_KNOWN = 1.0
+SECONDS_KNOWN = 1.0
+"""How long it holds that a sensor is on, or off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """An agent that is live, and the code location that serves it."""
+    """An agent that is live, its version's hash, and the code location that serves it."""
 
     agent: Agent
+    version: str
     location: str
 
 
-class WebserverStarter:
-    """Starts runs of accepted events as `agentflow run` does.
+class EventStarter:
+    """Starts runs of accepted events.
 
     Args:
         client: Dagster's webserver.
         inbox: Where the events are.
         deployed: The live agent of a name.
         environment: What `{{env.…}}` reads.
+        engine: Where the engine is asked; None where there is none.
     """
 
     def __init__(
@@ -47,11 +53,14 @@ class WebserverStarter:
         inbox: Inbox,
         deployed: Callable[[str], Deployed | None],
         environment: Mapping[str, str],
+        *,
+        engine: str | None = None,
     ) -> None:
         self._client = client
         self._inbox = inbox
         self._deployed = deployed
         self._environment = environment
+        self._engine = engine
         self._lock = Lock()
         self._on: dict[tuple[str, str], tuple[float, bool]] = {}
 
@@ -80,6 +89,8 @@ class WebserverStarter:
         try:
             if not self._sensor_on(found):
                 raise NotStarted(f"The sensor of {event.agent!r} is switched off.")
+            if asked.partition is None and self._begun(found, event, asked.input, tags):
+                return
             run_id = self._client.launch(
                 found.agent.name, asked.input, tags, location=found.location
             )
@@ -89,12 +100,30 @@ class WebserverStarter:
             raise
         self._inbox.settle({event.id: run_id})
 
+    def _begun(
+        self, found: Deployed, event: InboxEvent, input_: JsonObject, tags: Mapping[str, str]
+    ) -> bool:
+        """Whether the engine has begun the run."""
+        if self._engine is None:
+            return False
+        begin = BeginRun(
+            event_id=event.id,
+            version=found.version,
+            location=found.location,
+            input=cast("Any", input_),
+            tags=dict(tags),
+        )
+        try:
+            return ask(self._engine, begin).done
+        except NoEngineError:
+            return False
+
     def _sensor_on(self, found: Deployed) -> bool:
         """Whether the agent's sensor is on; what was told a second ago holds."""
         sensor = (found.location, names.sensor_name(found.agent.name))
         with self._lock:
             known = self._on.get(sensor)
-        if known is not None and time.monotonic() - known[0] < _SECONDS_KNOWN:
+        if known is not None and time.monotonic() - known[0] < SECONDS_KNOWN:
             return known[1]
         asked_at = time.monotonic()
         on = self._client.sensor_on(sensor[1], location=sensor[0])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from agentflow_dagster.spec.values import JsonObject
+    from agentflow_dagster.stores.connection import Connection
 
 # As the index of pending events has it.
 _PENDING = inbox.c.state == sa.literal_column("'pending'")
@@ -165,6 +166,20 @@ def note_run(connection: sa.Connection, event_id: int, agent: str, run_id: str) 
         return run_id
     found = connection.execute(sa.select(inbox.c.run_id).where(of_agent)).first()
     return run_id if found is None else (found.run_id or "")
+
+
+async def settle_events(connection: Connection, runs: Mapping[int, str]) -> int:
+    """Notes `{event id: run id}` of pending events that have none, in the transaction that makes
+    and begins the runs; how many there were."""
+    settled = await connection.fetch(
+        "UPDATE agentflow.inbox SET state = 'started', run_id = new.run_id"
+        " FROM unnest($1::bigint[], $2::text[]) AS new (id, run_id)"
+        " WHERE inbox.id = new.id AND inbox.state = 'pending' AND inbox.run_id IS NULL"
+        " RETURNING inbox.id",
+        list(runs),
+        list(runs.values()),
+    )
+    return len(settled)
 
 
 def _unclaimed() -> sa.ColumnElement[bool]:

@@ -11,7 +11,7 @@ import pytest
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.orchestration.client import DagsterClient
-from agentflow_dagster.orchestration.direct_start import Deployed, WebserverStarter
+from agentflow_dagster.orchestration.direct_start import Deployed, EventStarter
 from agentflow_dagster.ports.starter import NotStarted
 from agentflow_dagster.spec.parse import parse_agent
 from agentflow_dagster.spec.yaml_reader import read_yaml
@@ -50,17 +50,17 @@ def graphql(*, status: str = "RUNNING", launch: dict[str, Any] = STARTED) -> Rep
 @contextmanager
 def starter(
     stores: Stores, url: str, *, partitions: str = "", seconds: float = 60
-) -> Generator[WebserverStarter]:
+) -> Generator[EventStarter]:
     """One that knows the help desk, in the second code location."""
     text = DESK.replace("PARTITION", BY_SHOP if partitions else "")
     document = read_yaml(text.replace("spec:", f"spec:{partitions}", 1)).document
     assert document is not None
     agent = parse_agent(document)
     assert not isinstance(agent, tuple), agent
-    deployed = {"help-desk": Deployed(agent, "agentflow-2")}
+    deployed = {"help-desk": Deployed(agent, "0" * 64, "agentflow-2")}
     with httpx.Client(timeout=seconds) as http:
         client = DagsterClient(url, http)
-        yield WebserverStarter(client, stores.inbox, deployed.get, {"DESK": "desk 4:"})
+        yield EventStarter(client, stores.inbox, deployed.get, {"DESK": "desk 4:"})
 
 
 def event_of(stores: Stores, body: JsonObject, *, agent: str = "help-desk") -> InboxEvent:

@@ -9,7 +9,15 @@ import socket
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from agentflow_dagster.errors import RunError
 
@@ -43,6 +51,25 @@ class StartRun(_Asked):
     if_room: bool = False
 
 
+class BeginRun(_Asked):
+    """To make the run of an accepted event and begin it; answered once both are committed.
+
+    Args:
+        event_id: The event, in the inbox.
+        version: The agent's version, by its hash.
+        location: The code location that serves it, by name.
+        input: The agent's input.
+        tags: Beside those that every run of the agent has.
+    """
+
+    do: Literal["begin"] = "begin"
+    event_id: int
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    location: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    input: dict[str, JsonValue]
+    tags: Annotated[dict[str, str], Field(max_length=32)]
+
+
 class CancelRun(_Asked):
     """To stop a run; answered once that is recorded."""
 
@@ -50,7 +77,7 @@ class CancelRun(_Asked):
     run_id: _RunId
 
 
-Request: TypeAlias = StartRun | CancelRun
+Request: TypeAlias = StartRun | BeginRun | CancelRun
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
 
 

@@ -4,6 +4,7 @@ run of it that only wants an id and an input.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -60,6 +61,21 @@ class Blueprint:
     steps: Mapping[str, IExecutionStep]
     outputs: Mapping[str, frozenset[str]]
     assets: Mapping[str, tuple[AssetKey, tuple[AssetKey, ...]]]
+
+    def new_run(self, input_: JsonObject, tags: Mapping[str, str]) -> DagsterRun:
+        """A run of it that Dagster does not know of.
+
+        Args:
+            input_: Its input.
+            tags: Beside those that every run of the agent has.
+        """
+        agent = names.dagster_name(self.compiled.plan.agent.name)
+        changed = {
+            "run_id": str(uuid.uuid4()),
+            "run_config": run_config(agent, input_),
+            "tags": {**self.run.tags, **tags},
+        }
+        return cast("Any", self.run)._replace(**changed)
 
     @property
     def most_at_once(self) -> int:

@@ -15,6 +15,7 @@ from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.engine_lane.blueprint import blueprint
 from agentflow_dagster.orchestration.engine_lane.past import past_of
 from agentflow_dagster.orchestration.engine_lane.runs import Desk, Execution
+from agentflow_dagster.orchestration.engine_lane.writer import EventTakenError
 from agentflow_dagster.orchestration.run_config import given_config
 from agentflow_dagster.ports.stores import VersionHash
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun
 
     from agentflow_dagster.orchestration.compile import CompiledAgent
+    from agentflow_dagster.orchestration.engine_lane.asking import BeginRun
     from agentflow_dagster.orchestration.engine_lane.blueprint import Blueprint
     from agentflow_dagster.ports.stores import Version, VersionStore
     from agentflow_dagster.spec.values import JsonObject
@@ -47,7 +49,9 @@ class Workshop:
     compile: Callable[[Version], CompiledAgent]
     resources: Mapping[str, object]
 
-    def blueprint(self, hash_: str, example: JsonObject) -> Blueprint:
+    def blueprint(
+        self, hash_: str, example: JsonObject, *, location: str = names.LOCATION
+    ) -> Blueprint:
         """A version, ready to run; takes a tenth of a second.
 
         Raises:
@@ -58,7 +62,9 @@ class Workshop:
         if version is None:
             raise UsageError(f"There is no version {hash_!r}.")
         compiled = self.compile(version)
-        return blueprint(compiled, self.resources, self.instance, example=example)
+        return blueprint(
+            compiled, self.resources, self.instance, example=example, location=location
+        )
 
 
 class Engine:
@@ -72,7 +78,7 @@ class Engine:
     def __init__(self, desk: Desk, workshop: Workshop) -> None:
         self._desk = desk
         self._workshop = workshop
-        self._blueprints: dict[str, asyncio.Task[Blueprint]] = {}
+        self._blueprints: dict[tuple[str, str], asyncio.Task[Blueprint]] = {}
         self._starting: dict[str, asyncio.Task[bool]] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._leaving = False
@@ -117,6 +123,23 @@ class Engine:
         await self._begin(made, run, given, new=False)
         return True
 
+    async def begin(self, asked: BeginRun) -> bool:
+        """Makes the run of an accepted event and begins it; returns once both are committed.
+
+        False where the engine does not carry out runs of that agent, or there is no room.
+
+        Raises:
+            UsageError: there is no such version, or the event has its run.
+        """
+        given = cast("JsonObject", asked.input)
+        made = await self._blueprint(asked.version, given, location=asked.location)
+        agent = made.compiled.plan.agent.name
+        if names.ENGINE_TAG not in made.run.tags or self._under_way[agent] >= made.most_at_once:
+            return False
+        run = made.new_run(given, asked.tags)
+        await self._begin(made, run, given, new=True, event_id=asked.event_id)
+        return True
+
     async def ended(self, run_id: str) -> None:
         """Waits until a run of this engine is over; returns at once where it is none."""
         if (task := self._runs.get(run_id)) is not None:
@@ -157,10 +180,17 @@ class Engine:
             await asyncio.wait(tasks)
 
     async def _begin(
-        self, made: Blueprint, run: DagsterRun, given: JsonObject, *, new: bool
+        self,
+        made: Blueprint,
+        run: DagsterRun,
+        given: JsonObject,
+        *,
+        new: bool,
+        event_id: int | None = None,
     ) -> None:
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        work = self._execution(made, run).begin(given, new=new, started=started)
+        execution = self._execution(made, run)
+        work = execution.begin(given, new=new, event_id=event_id, started=started)
         task = self._track(run, work)
         await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
         if not started.done():
@@ -179,16 +209,20 @@ class Engine:
     def _ended(self, run: DagsterRun) -> None:
         task = self._runs.pop(run.run_id)
         self._under_way[run.tags[names.AGENT_TAG]] -= 1
-        if not task.cancelled() and (problem := task.exception()) is not None:
+        problem = None if task.cancelled() else task.exception()
+        if problem is not None and not isinstance(problem, EventTakenError):
             _log.error("Run %s cannot go on: %s", run.run_id, problem, exc_info=problem)
 
-    async def _blueprint(self, hash_: str, example: JsonObject) -> Blueprint:
-        making = self._blueprints.get(hash_)
+    async def _blueprint(
+        self, hash_: str, example: JsonObject, *, location: str = names.LOCATION
+    ) -> Blueprint:
+        key = (hash_, location)
+        making = self._blueprints.get(key)
         if making is None:
-            work = asyncio.to_thread(self._workshop.blueprint, hash_, example)
-            making = self._blueprints[hash_] = asyncio.create_task(work)
+            work = asyncio.to_thread(self._workshop.blueprint, hash_, example, location=location)
+            making = self._blueprints[key] = asyncio.create_task(work)
         try:
             return await asyncio.shield(making)
         except Exception:
-            self._blueprints.pop(hash_, None)  # Asked again, it may be made.
+            self._blueprints.pop(key, None)  # Asked again, it may be made.
             raise

@@ -127,6 +127,7 @@ class Group:
         tags: Tags that runs get: id, name, value.
         events: In the order in which they happened.
         outputs: What steps left.
+        taken: Events that get their run here, by the run's id.
         begun, ended: Runs that the engine owes an end from now on, or no more.
         waiting: Who waits for it to be committed, by run.
     """
@@ -135,6 +136,7 @@ class Group:
     tags: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     events: list[EventRow] = field(default_factory=list[EventRow])
     outputs: list[StepRow] = field(default_factory=list["StepRow"])
+    taken: dict[str, int] = field(default_factory=dict[str, int])
     begun: list[str] = field(default_factory=list[str])
     ended: list[str] = field(default_factory=list[str])
     waiting: dict[str, asyncio.Future[None]] = field(
@@ -152,6 +154,8 @@ class Group:
             found[event.run_id].events.append(event)
         for row in self.outputs:
             found[row.names[0]].outputs.append(row)
+        for run_id, event_id in self.taken.items():
+            found[run_id].taken[run_id] = event_id
         for run_id in self.begun:
             found[run_id].begun.append(run_id)
         for run_id in self.ended:

@@ -101,15 +101,26 @@ class Execution:
         self._record = RunRecord(made, run, desk.writer)
 
     async def begin(
-        self, given: JsonObject, *, new: bool, started: asyncio.Future[None] | None = None
+        self,
+        given: JsonObject,
+        *,
+        new: bool,
+        event_id: int | None = None,
+        started: asyncio.Future[None] | None = None,
     ) -> None:
         """Carries out a run that has not been started.
 
         Args:
             given: Its input.
             new: Whether Dagster does not know of the run yet.
+            event_id: The accepted event whose run it is.
             started: Done once its start is committed; no step begins before.
+
+        Raises:
+            EventTakenError: the event has another run; there is nothing of this one.
         """
+        if event_id is not None:
+            self._desk.writer.group.taken[self._run_id] = event_id
         journal = GroupJournal(self._run_id, self._desk.writer, self._desk.steps, {})
         self._record.start(new=new)
         schema = cast("JsonSchema", self._made.compiled.plan.agent.spec.inputs)

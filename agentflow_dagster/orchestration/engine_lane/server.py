@@ -12,6 +12,7 @@ from agentflow_dagster.errors import AgentFlowError
 from agentflow_dagster.orchestration.engine_lane.asking import (
     LONGEST,
     Answer,
+    BeginRun,
     CancelRun,
     StartRun,
     read_request,
@@ -75,6 +76,8 @@ async def _done(engine: Engine, request: Request) -> bool:
     match request:
         case StartRun():
             return await engine.start(request.run_id, if_room=request.if_room)
+        case BeginRun():
+            return await engine.begin(request)
         case CancelRun():
             return await engine.cancel(request.run_id)
         case _:

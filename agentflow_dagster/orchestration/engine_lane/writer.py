@@ -14,14 +14,16 @@ from dagster import AssetKey, DagsterRun
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._serdes import deserialize_value, serialize_value
 
+from agentflow_dagster.errors import UsageError
 from agentflow_dagster.orchestration.engine_lane.place import LostPlaceError
 from agentflow_dagster.orchestration.engine_lane.rows import Group, Made, newest_by_asset
 from agentflow_dagster.orchestration.storage import EVENT_ORDER
 from agentflow_dagster.stores import engine_runs
+from agentflow_dagster.stores.inbox import settle_events
 from agentflow_dagster.stores.step_rows import store_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from agentflow_dagster.orchestration.engine_lane.rows import EventRow, RunChange
     from agentflow_dagster.stores.connection import Connection
@@ -54,6 +56,10 @@ RETURNING runs.run_id"""
 
 _AWAY = (OSError, TimeoutError, EOFError)
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
+
+
+class EventTakenError(UsageError):
+    """Another has made the run of an event, or it is to have none."""
 
 
 class Writer:
@@ -159,6 +165,8 @@ class Writer:
         ids = await connection.fetch(_IDS, EVENT_ORDER, max(1, len(group.events)))
         for event, (id_,) in zip(group.events, ids, strict=False):
             event.id = id_
+        if group.taken:
+            await _take(connection, group.taken)
         await _settle(connection, group.events)
         await _put_runs(connection, list(group.runs.values()))
         if group.tags:
@@ -192,6 +200,17 @@ async def _was_committed(connection: Connection, transaction: str) -> bool:
     """Whether a transaction whose end nobody heard of was committed after all."""
     ((status,),) = await connection.fetch("SELECT pg_xact_status($1::text::xid8)", transaction)
     return status == "committed"
+
+
+async def _take(connection: Connection, taken: Mapping[str, int]) -> None:
+    """Gives events their runs.
+
+    Raises:
+        EventTakenError: one of them has one, or is to have none.
+    """
+    free = await settle_events(connection, {event: run for run, event in taken.items()})
+    if free < len(taken):
+        raise EventTakenError("The event has its run.")
 
 
 async def _settle(connection: Connection, events: Iterable[EventRow]) -> None:
