@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.graph.agent_references import parse_reference, references
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import Deployment, Version, VersionStore
     from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.values import JsonObject, JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,13 @@ class Deployed:
         deployment: What is live now.
         changed: False where that very version was live already.
         new: Whether no version of the agent was live before.
+        new_limit: Whether it may have more or fewer runs at a time than the version before it.
     """
 
     deployment: Deployment
     changed: bool
     new: bool
+    new_limit: bool
 
 
 def deploy_files(
@@ -53,12 +56,25 @@ def deploy_files(
     by_name = checked_with_what_they_run(project, versions, kinds, paths)
     _refuse_clashes(project, versions, list(by_name.values()))
     done: list[Deployed] = []
-    before = {d.version.agent for d in versions.live(project.environment)}
+    before = {d.version.agent: d.version for d in versions.live(project.environment)}
     most = room(project)
     for version in store_held(project, versions, by_name):
         deployment, changed = versions.deploy(project.environment, version.hash, room=most)
-        done.append(Deployed(deployment, changed, new=version.agent not in before))
+        earlier = before.get(version.agent)
+        done.append(
+            Deployed(
+                deployment,
+                changed,
+                new=earlier is None,
+                new_limit=earlier is None or _config(earlier) != _config(version),
+            )
+        )
     return done
+
+
+def _config(version: Version) -> JsonValue:
+    """The part of a document that says how many runs there may be at a time, among other things."""
+    return cast("JsonObject", version.document["spec"]).get("config")
 
 
 def _refuse_clashes(

@@ -24,12 +24,19 @@ _NEW_LOCATION_SECONDS = 120.0
 _POLL_SECONDS = 0.1
 
 
-def publish(project: Project, changed: Sequence[Deployment], *, came_or_went: bool = False) -> bool:
+def publish(
+    project: Project,
+    changed: Sequence[Deployment],
+    *,
+    new_limits: Sequence[Deployment] = (),
+    came_or_went: bool = False,
+) -> bool:
     """Has a running platform load the code locations of what changed; False where none is up.
 
     Args:
         project: Whose agents they are.
         changed: What was deployed or taken out.
+        new_limits: Those of them that may have more or fewer runs at a time than before.
         came_or_went: Whether one of them was not live before, or is not any more: working files
             have it or lose it.
 
@@ -51,7 +58,8 @@ def publish(project: Project, changed: Sequence[Deployment], *, came_or_went: bo
             wanted.append(files_location(stores.versions, project.environment))
     with httpx.Client(timeout=120) as http, ThreadPoolExecutor(1) as aside:
         loading = aside.submit(load, DagsterClient(running["dagster"], http), wanted)
-        apply_limits(project, changed)  # meanwhile: importing Dagster takes a good second
+        if new_limits:
+            apply_limits(project, new_limits)  # meanwhile: it imports Dagster, for a good second
         loading.result()
     return True
 

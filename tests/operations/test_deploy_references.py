@@ -82,6 +82,23 @@ def runs(version: Version) -> list[str]:
     return [text for _, text in references(agent)]
 
 
+def test_whether_the_limit_of_runs_is_new(project: Project, stores: Stores) -> None:
+    path = write(project.root, "sorter", "v1", "one")
+
+    def new_limit() -> bool:
+        (done,) = deploy_files(project, stores.versions, KINDS, [path])
+        assert done.changed
+        return done.new_limit
+
+    assert new_limit()
+    write(project.root, "sorter", "v1", "other")
+    assert not new_limit()
+    path.write_text(
+        path.read_text().replace("  outputs:", "  config: {maxConcurrentExecutions: 3}\n  outputs:")
+    )
+    assert new_limit()
+
+
 def test_every_tag_becomes_a_digest_and_what_is_run_is_deployed_first(
     project: Project, stores: Stores
 ) -> None:

@@ -31,7 +31,10 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
         done = deploy_files(project, stores.versions, known_kinds(), files)
     changed = [one.deployment for one in done if one.changed]
     reloaded = bool(changed) and publish(
-        project, changed, came_or_went=any(one.new for one in done)
+        project,
+        changed,
+        new_limits=[one.deployment for one in done if one.changed and one.new_limit],
+        came_or_went=any(one.new for one in done),
     )
     if as_json:
         print_json(
