@@ -63,12 +63,11 @@ class LaneLauncher(DefaultRunLauncher):
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
-        if _stop(run_id):
-            return True
-        if GRPC_INFO_TAG in run.tags or (path := warm_parent()) is None:
+        path = warm_parent()
+        if GRPC_INFO_TAG in run.tags or (path is None and engine_socket(os.environ) is None):
             return super().terminate(run_id)
         self._instance.report_run_canceling(run)
-        if _interrupt(path, run_id):
+        if _stop(run_id) or (path is not None and _interrupt(path, run_id)):
             return True
         if self.check_run_worker_health(run).status == WorkerStatus.FAILED:
             self._instance.report_run_canceled(run, "Its process was gone.")

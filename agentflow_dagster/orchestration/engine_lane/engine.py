@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import Version, VersionStore
     from agentflow_dagster.spec.values import JsonObject
 
+_MOST_BLUEPRINTS = 500
 _log = logging.getLogger(__name__)
 
 
@@ -221,6 +222,8 @@ class Engine:
         if making is None:
             work = asyncio.to_thread(self._workshop.blueprint, hash_, example, location=location)
             making = self._blueprints[key] = asyncio.create_task(work)
+            while len(self._blueprints) > _MOST_BLUEPRINTS:  # the one made first; its runs keep it
+                self._blueprints.pop(next(iter(self._blueprints)))
         try:
             return await asyncio.shield(making)
         except Exception:

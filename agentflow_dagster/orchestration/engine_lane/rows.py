@@ -23,7 +23,7 @@ from agentflow_dagster.orchestration.engine_lane.forms import Form, record_text
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dagster import DagsterRun, EventLogEntry
 
@@ -163,6 +163,30 @@ class Group:
         for run_id, told in self.waiting.items():
             found[run_id].waiting[run_id] = told
         return list(found.values())
+
+    def slices(self, most: int) -> Iterator[Group]:
+        """The same in groups of about so many events, each run whole in one of them."""
+        if len(self.events) <= most:
+            yield self
+            return
+        part = Group()
+        for one in self.by_run():
+            part._join(one)
+            if len(part.events) >= most:
+                yield part
+                part = Group()
+        if part:
+            yield part
+
+    def _join(self, other: Group) -> None:
+        self.runs |= other.runs
+        self.taken |= other.taken
+        self.waiting |= other.waiting
+        self.tags += other.tags
+        self.events += other.events
+        self.outputs += other.outputs
+        self.begun += other.begun
+        self.ended += other.ended
 
     def change(self, change: RunChange) -> None:
         """Adds what becomes of a run to what the group has of it."""

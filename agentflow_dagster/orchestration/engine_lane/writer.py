@@ -56,6 +56,8 @@ RETURNING runs.run_id"""
 
 _AWAY = (OSError, TimeoutError, EOFError)
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
+_MOST_EVENTS = 5_000
+"""In one transaction: whoever waits for the first of a burst is not to wait for the last."""
 
 
 class EventTakenError(UsageError):
@@ -107,7 +109,8 @@ class Writer:
                 await self._wake.wait()
                 self._wake.clear()
                 group, self.group = self.group, Group()
-                await self._commit(group)
+                for part in group.slices(_MOST_EVENTS):
+                    await self._commit(part)
         finally:
             await self._forget()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 import pytest
 import sqlalchemy as sa
 from dagster import DagsterRun, DagsterRunStatus
 
-from agentflow_dagster.orchestration.engine_lane.rows import EventRow, RunChange
+from agentflow_dagster.orchestration.engine_lane.rows import EventRow, Group, RunChange
 from agentflow_dagster.stores.connection import connect
 from tests.orchestration.lane import writing
 from tests.orchestration.test_storage import EACH, made, seen
@@ -150,3 +150,17 @@ async def test_tags_that_another_has_added_stay(bench: Bench) -> None:
     found = bench.instance.get_run_by_id(run_id)
     assert found is not None
     assert (found.status, found.tags["by"]) == (DagsterRunStatus.SUCCESS, "somebody")
+
+
+def test_a_large_group_is_committed_in_slices() -> None:
+    group = Group()
+    for number in range(10):
+        entry = cast("Any", made("a", number))._replace(run_id=f"run-{number % 5}")
+        group.events.append(EventRow.of(entry))
+        (group.begun if number < 5 else group.ended).append(entry.run_id)
+    assert list(group.slices(10)) == [group]
+    slices = list(group.slices(3))
+    of_runs = [{event.run_id for event in one.events} for one in slices]
+    assert of_runs == [{"run-0", "run-1"}, {"run-2", "run-3"}, {"run-4"}]
+    assert [one.begun for one in slices] == [one.ended for one in slices]
+    assert sum(len(one.events) for one in slices) == 10
