@@ -41,6 +41,7 @@ from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.orchestration.engine_lane.engine import Engine, Workshop
 from agentflow_dagster.orchestration.engine_lane.runs import Desk, Execution
+from agentflow_dagster.orchestration.engine_lane.serving import collect_seldom
 from agentflow_dagster.orchestration.engine_lane.writer import Writer
 from agentflow_dagster.orchestration.instance import (
     DATABASE_VARIABLE,
@@ -157,6 +158,7 @@ async def bench(folder: Path) -> AsyncGenerator[Bench]:
         workshop = Workshop(
             instance, stores.versions, lambda v: compile_version(v, kinds), resources
         )
+        collect_seldom()
         services = step_services(SimpleNamespace(**resources), kinds)
         desk = Desk(services, writer, stores.steps)
         yield Bench(desk, workshop, Engine(desk, workshop), model)
