@@ -18,9 +18,9 @@ from dagster._grpc import proxy_server, server
 from dagster._grpc.proxy_server import DagsterProxyApiServicer
 from dagster_shared.ipc import open_ipc_subprocess
 
+from agentflow_dagster.orchestration.asked_lines import NobodyListensError
 from agentflow_dagster.orchestration.names import LOCATION, LOCATION_VARIABLE
 from agentflow_dagster.orchestration.warm.asking import (
-    NoWarmParentError,
     Serve,
     ask,
     warm_parent,
@@ -89,7 +89,7 @@ def _open_server(parts: Sequence[str], **options: Any) -> Any:
     location = os.environ.get(LOCATION_VARIABLE) or LOCATION
     try:
         answer = ask(path, Serve(location=location, arguments=arguments), descriptors=(1, 2))
-    except NoWarmParentError:
+    except NobodyListensError:
         return _open_new(command, **options)
     assert answer.pid is not None
     forked = ForkedServer(answer.pid)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.errors import AgentFlowError, RunError
 from agentflow_dagster.orchestration import names
-from agentflow_dagster.orchestration.engine_lane.asking import BeginRun, NoEngineError, ask
+from agentflow_dagster.orchestration.asked_lines import NobodyListensError
+from agentflow_dagster.orchestration.engine_lane.asking import BeginRun, ask
 from agentflow_dagster.orchestration.event_run import event_run, sensor_tags
 from agentflow_dagster.ports.starter import NotStarted
 
@@ -115,7 +116,7 @@ class EventStarter:
         )
         try:
             return ask(self._engine, begin).done
-        except NoEngineError:
+        except NobodyListensError:
             return False
 
     def _sensor_on(self, found: Deployed) -> bool:

@@ -10,10 +10,10 @@ from dagster import DagsterEventType, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from agentflow_dagster.orchestration.asked_lines import NobodyListensError
 from agentflow_dagster.orchestration.engine_lane import asking as engine
 from agentflow_dagster.orchestration.engine_lane.asking import (
     CancelRun,
-    NoEngineError,
     StartRun,
     engine_socket,
 )
@@ -22,7 +22,6 @@ from agentflow_dagster.orchestration.names import LOCATION, MACHINE_TAG
 from agentflow_dagster.orchestration.warm.asking import (
     CarryOut,
     Interrupt,
-    NoWarmParentError,
     ask,
     warm_parent,
 )
@@ -102,7 +101,7 @@ def _begin(run_id: str) -> bool:
     path = engine_socket(os.environ)
     try:
         return path is not None and engine.ask(path, StartRun(run_id=run_id)).done
-    except NoEngineError:
+    except NobodyListensError:
         return False
 
 
@@ -111,7 +110,7 @@ def _stop(run_id: str) -> bool:
     path = engine_socket(os.environ)
     try:
         return path is not None and engine.ask(path, CancelRun(run_id=run_id)).done
-    except NoEngineError:
+    except NobodyListensError:
         return False
 
 
@@ -123,7 +122,7 @@ def _fork(run: DagsterRun) -> bool:
     location = origin.location_name if origin is not None else LOCATION
     try:
         ask(path, CarryOut(run_id=run.run_id, job=run.job_name, location=location))
-    except NoWarmParentError:
+    except NobodyListensError:
         return False
     return True
 
@@ -131,7 +130,7 @@ def _fork(run: DagsterRun) -> bool:
 def _interrupt(path: str, run_id: str) -> bool:
     try:
         return ask(path, Interrupt(run_id=run_id)).pid is not None
-    except NoWarmParentError:
+    except NobodyListensError:
         return False
 
 

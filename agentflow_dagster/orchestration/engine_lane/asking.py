@@ -5,8 +5,6 @@ Whoever may open the socket may start and stop runs, which its owner alone may.
 
 from __future__ import annotations
 
-import socket
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import (
@@ -20,6 +18,7 @@ from pydantic import (
 )
 
 from agentflow_dagster.errors import RunError
+from agentflow_dagster.orchestration.asked_lines import ask_line, first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,17 +89,12 @@ class Answer(BaseModel):
     refused: str = ""
 
 
-class NoEngineError(RunError):
-    """Nobody listens, so that nothing was done."""
-
-
 def read_request(line: bytes) -> Request | str:
     """The request that a line holds, or what is wrong with it."""
     try:
         return _REQUEST.validate_json(line)
     except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return first_problem(problem)
 
 
 def engine_socket(variables: Mapping[str, str]) -> str | None:
@@ -116,22 +110,16 @@ def ask(path: str, request: Request) -> Answer:
         request: What is wanted.
 
     Raises:
-        NoEngineError: nobody listens there.
+        NobodyListensError: nobody listens there.
         RunError: it refused, or went away before it answered.
     """
-    with closing(socket.socket(socket.AF_UNIX)) as line_to:
-        line_to.settimeout(_PATIENCE_SECONDS)
-        try:
-            line_to.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            raise NoEngineError(f"No engine listens at {path!r}.") from None
-        try:
-            line_to.sendall(request.model_dump_json().encode() + b"\n")
-            told = line_to.makefile("rb").readline(LONGEST)
-        except OSError as problem:
-            raise RunError(f"The engine did not answer: {problem}") from problem
-    if not told:
-        raise RunError("The engine went away before it answered.", hint="Its log is engine.log.")
+    told = ask_line(
+        path,
+        request.model_dump_json().encode(),
+        whom="engine",
+        longest=LONGEST,
+        patience_seconds=_PATIENCE_SECONDS,
+    )
     answer = Answer.model_validate_json(told)
     if answer.refused:
         raise RunError(f"The engine refused: {answer.refused}")

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import DagsterRunStatus
+from sqlalchemy.exc import DBAPIError
 
-from agentflow_dagster.errors import UsageError
+from agentflow_dagster.errors import StoreError, UsageError
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.engine_lane.blueprint import blueprint
 from agentflow_dagster.orchestration.engine_lane.past import past_of
@@ -156,11 +157,35 @@ class Engine:
         return True
 
     async def resume(self, run_id: str) -> bool:
-        """Goes on with a run that another engine had begun; False where it has ended."""
+        """Goes on with a run that another engine had begun; False where it has ended, or cannot go
+        on, and so has failed.
+
+        Raises:
+            StoreError: the database is away.
+        """
+        try:
+            return await self._resume(run_id)
+        except (StoreError, DBAPIError):
+            raise
+        except Exception as problem:  # noqa: BLE001 - it must not keep the others from going on
+            _log.exception("Run %s cannot go on.", run_id)
+            await asyncio.to_thread(self._give_up, run_id, problem)
+            self._owes_no_more(run_id)
+            return False
+
+    def _give_up(self, run_id: str, problem: Exception) -> None:
+        instance = self._workshop.instance
+        if (run := instance.get_run_by_id(run_id)) is not None and not run.is_finished:
+            instance.report_run_failed(run, f"The next engine could not go on with it: {problem}")
+
+    def _owes_no_more(self, run_id: str) -> None:
+        self._desk.writer.group.ended.append(run_id)
+        self._desk.writer.wake()
+
+    async def _resume(self, run_id: str) -> bool:
         run = await asyncio.to_thread(self._workshop.instance.get_run_by_id, run_id)
         if run is None or run.is_finished:
-            self._desk.writer.group.ended.append(run_id)
-            self._desk.writer.wake()
+            self._owes_no_more(run_id)
             return False
         past = await asyncio.to_thread(past_of, self._workshop.instance, self._desk.steps, run_id)
         given = cast("JsonObject", past.outputs[names.INPUT].value)

@@ -22,13 +22,18 @@ from dagster._core.execution.plan.utils import RetryRequestedFromPolicy
 from dagster_shared.utils.timing import format_duration
 
 from agentflow_dagster.orchestration import shown
+from agentflow_dagster.orchestration.engine_lane.contexts import (
+    Heard,
+    RunContext,
+    StepContext,
+    error_info,
+)
 from agentflow_dagster.orchestration.engine_lane.forms import (
     METADATA,
     TAGS,
     TOOK,
     Form,
 )
-from agentflow_dagster.orchestration.engine_lane.sides import Heard, RunSide, StepSide, error_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,9 +58,9 @@ class Events:
     ) -> None:
         self._heard = Heard(job.name)
         # Dagster asks for contexts of its own class, and uses this much of them.
-        self._run: Any = RunSide(job.name, self._heard)
+        self._run: Any = RunContext(job.name, self._heard)
         self._steps: dict[str, Any] = {
-            step.key: StepSide(job, step, self._heard)
+            step.key: StepContext(job, step, self._heard)
             for step in execution_plan.get_all_steps_in_topo_order()
         }
         self._keys = execution_plan.step_keys_to_execute

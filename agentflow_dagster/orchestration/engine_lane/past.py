@@ -9,7 +9,7 @@ from dagster import DagsterEventType
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from agentflow_dagster.orchestration.engine_lane.forms import Form
-from agentflow_dagster.orchestration.engine_lane.record import Past
+from agentflow_dagster.orchestration.engine_lane.recorder import Past
 from agentflow_dagster.orchestration.engine_lane.rows import Made
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from agentflow_dagster.engine.graph_run import run_graph
 from agentflow_dagster.engine.step import Attempt
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.graph.inputs import complete_input
-from agentflow_dagster.orchestration.engine_lane.record import Past, RunRecord
+from agentflow_dagster.orchestration.engine_lane.recorder import Past, RunRecorder
 from agentflow_dagster.orchestration.names import INPUT
 from agentflow_dagster.ports.stores import StepOutput
 
@@ -98,7 +98,7 @@ class Execution:
         self._made = made
         self._run_id = run.run_id
         self._left = left
-        self._record = RunRecord(made, run, desk.writer)
+        self._record = RunRecorder(made, run, desk.writer)
 
     async def begin(
         self,
@@ -171,7 +171,7 @@ class Execution:
         await self._desk.writer.committed(self._run_id)
 
 
-def _refuse(record: RunRecord, made: Blueprint, problem: UsageError) -> None:
+def _refuse(record: RunRecorder, made: Blueprint, problem: UsageError) -> None:
     """Fails the run at its first steps."""
     for step in made.compiled.plan.steps:
         if step.edges:

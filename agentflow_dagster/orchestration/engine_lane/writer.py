@@ -1,5 +1,5 @@
 """Commits what many runs change in groups: one transaction for all that came while the one before
-was under way. This file and storage.py are all that write to Dagster's tables.
+was under way. This file, storage.py and owed_runs.py are all that write to Dagster's tables.
 """
 
 from __future__ import annotations

@@ -6,13 +6,12 @@ Whoever may open the socket may run code as its owner, who alone may.
 from __future__ import annotations
 
 import os
-import socket
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from agentflow_dagster.errors import RunError
+from agentflow_dagster.orchestration.asked_lines import ask_line, first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,10 +80,6 @@ class Answer(BaseModel):
     refused: str = ""
 
 
-class NoWarmParentError(RunError):
-    """Nobody listens, so that nothing was done."""
-
-
 def read_request(line: bytes) -> Request | str:
     """The request that a line holds, or what is wrong with it."""
     if not line.endswith(b"\n"):
@@ -92,8 +87,7 @@ def read_request(line: bytes) -> Request | str:
     try:
         return _REQUEST.validate_json(line)
     except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return first_problem(problem)
 
 
 def warm_parent(variables: Mapping[str, str] | None = None) -> str | None:
@@ -110,27 +104,17 @@ def ask(path: str, request: Request, *, descriptors: Sequence[int] = ()) -> Answ
         descriptors: Handed over with it.
 
     Raises:
-        NoWarmParentError: nobody listens there.
+        NobodyListensError: nobody listens there.
         RunError: it refused, or went away before it answered.
     """
-    line = request.model_dump_json().encode() + b"\n"
-    with closing(socket.socket(socket.AF_UNIX)) as line_to:
-        line_to.settimeout(_PATIENCE_SECONDS)
-        try:
-            line_to.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            raise NoWarmParentError(f"No warm parent listens at {path!r}.") from None
-        try:
-            socket.send_fds(line_to, [line], list(descriptors))
-            told = line_to.makefile("rb").readline(LONGEST)
-        except OSError as problem:
-            told, reason = b"", f": {problem}"
-        else:
-            reason = ""
-    if not told:
-        raise RunError(
-            f"The warm parent did not answer{reason}.", hint="Its log is warm-parent.log."
-        )
+    told = ask_line(
+        path,
+        request.model_dump_json().encode(),
+        whom="warm parent",
+        longest=LONGEST,
+        patience_seconds=_PATIENCE_SECONDS,
+        descriptors=descriptors,
+    )
     answer = Answer.model_validate_json(told)
     if answer.refused:
         raise RunError(f"The warm parent refused: {answer.refused}")

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 from dagster import DagsterEventType
 
 from agentflow_dagster.orchestration.engine_lane.place import LostPlaceError, Place
@@ -106,6 +107,27 @@ async def test_a_run_that_another_has_ended_is_owed_no_more(bench: Bench) -> Non
         bench.model.label()
         await engine.start(other.run_id)
         await engine.ended(other.run_id)
+    assert await owed(bench) == []
+
+
+async def test_a_run_that_cannot_go_on_keeps_no_other_from_it(bench: Bench) -> None:
+    bench.serve(CHAIN)
+    bench.model.hang_on("two")
+    lost, good = bench.prepare("chain"), bench.prepare("chain")
+    async with lane.engine(bench) as engine:
+        for run in (lost, good):
+            bench.model.requests.clear()
+            await engine.start(run.run_id)
+            await until_asked(bench, "two")
+    with sa.create_engine(bench.database_url).begin() as connection:
+        forget = sa.text("DELETE FROM agentflow.step_outputs WHERE run_id = :run")
+        connection.execute(forget, {"run": lost.run_id})
+    bench.model.label()
+    async with lane.engine(bench) as engine:
+        assert [await engine.resume(run.run_id) for run in (lost, good)] == [False, True]
+        await engine.ended(good.run_id)
+    assert bench.ran(lost.run_id).status == "FAILURE"
+    assert bench.ran(good.run_id).status == "SUCCESS"
     assert await owed(bench) == []
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentflow_dagster.errors import RunError
+from agentflow_dagster.orchestration.asked_lines import NobodyListensError
 from agentflow_dagster.orchestration.engine_lane.asking import (
     LONGEST,
     Answer,
     CancelRun,
-    NoEngineError,
     StartRun,
     ask,
 )
@@ -78,5 +78,5 @@ async def test_one_who_says_too_much_is_left(bench: Bench, tmp_path: Path) -> No
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
-    with pytest.raises(NoEngineError):
+    with pytest.raises(NobodyListensError):
         ask(str(tmp_path / "engine"), StartRun(run_id=NOBODY))

@@ -12,7 +12,9 @@ import pytest
 import sqlalchemy as sa
 from dagster import DagsterRun, DagsterRunStatus
 
+from agentflow_dagster.orchestration.engine_lane.place import LostPlaceError
 from agentflow_dagster.orchestration.engine_lane.rows import EventRow, Group, RunChange
+from agentflow_dagster.orchestration.engine_lane.writer import Writer
 from agentflow_dagster.stores.connection import connect
 from tests.orchestration.lane import writing
 from tests.orchestration.test_storage import EACH, made, seen
@@ -20,7 +22,6 @@ from tests.orchestration.test_storage import EACH, made, seen
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from agentflow_dagster.orchestration.engine_lane.writer import Writer
     from agentflow_dagster.stores.connection import Connection
     from tests.orchestration.bench import Bench
 
@@ -121,6 +122,18 @@ async def test_a_commit_whose_answer_is_lost_is_not_done_twice(
         await writer.committed("run-a")
     assert CutAtCommit.cuts == 0
     assert len(seen(reader, 0)) == 1
+
+
+async def test_one_that_has_lost_its_place_ends(bench: Bench) -> None:
+    async def lost(url: str) -> Any:
+        raise LostPlaceError(url)
+
+    writer = Writer(lambda: lost(bench.database_url))
+    run_id = new_run(writer)
+    writer.wake()
+    with pytest.raises(LostPlaceError):
+        await writer.run()
+    assert bench.instance.get_run_by_id(run_id) is None
 
 
 async def test_a_run_that_another_has_ended_stays_so(bench: Bench) -> None:

@@ -11,11 +11,11 @@ import psutil
 import pytest
 
 from agentflow_dagster.errors import RunError
+from agentflow_dagster.orchestration.asked_lines import NobodyListensError
 from agentflow_dagster.orchestration.warm.asking import (
     LONGEST,
     CarryOut,
     Interrupt,
-    NoWarmParentError,
     ask,
 )
 
@@ -87,5 +87,5 @@ def test_it_has_nothing_that_would_not_survive_a_fork(site: Site) -> None:
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
-    with pytest.raises(NoWarmParentError):
+    with pytest.raises(NobodyListensError):
         ask(str(tmp_path / "nobody"), Interrupt(run_id=RUN))

@@ -57,7 +57,7 @@ _NOT_LAUNCHED = frozenset(
 )
 
 
-class RunRecord:
+class RunRecorder:
     """Tells Dagster of one run; what it is told goes into the group that is committed next.
 
     Args:

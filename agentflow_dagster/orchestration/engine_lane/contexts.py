@@ -63,7 +63,7 @@ class Heard:
         )
 
 
-class RunSide(IPlanContext):
+class RunContext(IPlanContext):
     """As much of Dagster's context of a run as its events ask for."""
 
     def __init__(self, job: str, heard: Heard) -> None:
@@ -87,7 +87,7 @@ class RunSide(IPlanContext):
         raise NotImplementedError
 
 
-class StepSide:
+class StepContext:
     """As much of Dagster's context of a step as its events ask for."""
 
     def __init__(self, job: JobDefinition, step: IExecutionStep, heard: Heard) -> None:

@@ -1,0 +1,67 @@
+"""How a process of the platform is asked: a line of JSON over a Unix socket, answered by one."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import ValidationError
+
+
+class NobodyListensError(RunError):
+    """Nobody listens there, so that nothing was done."""
+
+
+def ask_line(
+    path: str,
+    line: bytes,
+    *,
+    whom: str,
+    longest: int,
+    patience_seconds: float,
+    descriptors: Sequence[int] = (),
+) -> bytes:
+    """Sends a line and waits for the one that answers it.
+
+    Args:
+        path: The socket.
+        line: The request, without the end of its line.
+        whom: Who listens there, as errors and its log call it.
+        longest: Most bytes of an answer.
+        patience_seconds: How long each step may take.
+        descriptors: Handed over with the line.
+
+    Raises:
+        NobodyListensError: nobody listens there.
+        RunError: who listens went away before it answered.
+    """
+    with closing(socket.socket(socket.AF_UNIX)) as line_to:
+        line_to.settimeout(patience_seconds)
+        try:
+            line_to.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise NobodyListensError(f"No {whom} listens at {path!r}.") from None
+        try:
+            request = line + b"\n"
+            sent = socket.send_fds(line_to, [request], list(descriptors))
+            if sent < len(request):  # else who answers may be done already
+                line_to.sendall(request[sent:])
+            told, reason = line_to.makefile("rb").readline(longest), ""
+        except OSError as problem:
+            told, reason = b"", f": {problem}"
+    if not told:
+        log = f"{whom.replace(' ', '-')}.log"
+        raise RunError(f"The {whom} did not answer{reason}.", hint=f"Its log is {log}.")
+    return told
+
+
+def first_problem(problem: ValidationError) -> str:
+    """What is wrong with a request, by the place of the first mistake; no value is shown."""
+    first = problem.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
