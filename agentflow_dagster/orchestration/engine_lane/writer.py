@@ -146,9 +146,9 @@ class Writer:
                     ((transaction,),) = await connection.fetch(_TRANSACTION)
                     await self._store(connection, group)
             except Exception as problem:
-                await self._forget()
                 if not _is_away(problem):
-                    raise
+                    raise  # The connection lives, and with it the engine's place.
+                await self._forget()
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
             else:

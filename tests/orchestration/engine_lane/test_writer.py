@@ -78,6 +78,20 @@ async def test_what_the_database_refuses_is_told_to_its_run_alone(bench: Bench) 
     assert bench.instance.get_run_by_id(later) is not None
 
 
+async def test_a_refusal_keeps_the_connection(bench: Bench) -> None:
+    opened: list[Connection] = []
+
+    async def counted(url: str) -> Connection:
+        opened.append(await connect(url))
+        return opened[-1]
+
+    async with writing(bench, counted) as writer:
+        with pytest.raises(asyncpg.PostgresError):
+            await writer.committed(new_run(writer, note="a zero \0 in it"))
+        await writer.committed(new_run(writer))
+    assert len(opened) == 1
+
+
 async def test_a_connection_that_is_cut_is_opened_again(bench: Bench, reader: sa.Engine) -> None:
     async with writing(bench) as writer:
         await writer.committed(new_run(writer))
