@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from agentflow_dagster.stores.changes import Change
 
+if TYPE_CHECKING:
     from agentflow_dagster.stores.connection import Connection
 
 _PLACE = 0x6166656E
@@ -34,20 +34,13 @@ async def last_holder(connection: Connection, holder: str) -> str | None:
     return rows[0]["holder"] if rows else None
 
 
-async def owe(connection: Connection, run_ids: Sequence[str]) -> None:
-    """Runs begin."""
-    await connection.execute(
-        "INSERT INTO agentflow.engine_runs (run_id) SELECT unnest($1::text[])"
-        " ON CONFLICT DO NOTHING",
-        list(run_ids),
-    )
-
-
-async def settle(connection: Connection, run_ids: Sequence[str]) -> None:
-    """Runs have ended."""
-    await connection.execute(
-        "DELETE FROM agentflow.engine_runs WHERE run_id = ANY($1::text[])", list(run_ids)
-    )
+OWED = Change(
+    "owed",
+    "INSERT INTO agentflow.engine_runs (run_id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING",
+)
+"""Runs begin."""
+SETTLED = Change("settled", "DELETE FROM agentflow.engine_runs WHERE run_id = ANY($1::text[])")
+"""Runs have ended."""
 
 
 async def owed(connection: Connection) -> list[str]:

@@ -22,6 +22,7 @@ from dagster._core.storage.tags import CODE_LOCATION_TAG
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.assets import asset_steps
 from agentflow_dagster.orchestration.engine_lane.events import Events
+from agentflow_dagster.orchestration.engine_lane.run_texts import RunForm
 from agentflow_dagster.orchestration.run_config import run_config
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Blueprint:
         compiled: The version.
         job: Its job.
         run: A run of it, not yet started; its id and input are those of nobody.
+        form: Of the texts of such runs.
         events: The events of its runs.
         steps: Dagster's steps by key, each after all that it waits for.
         outputs: The outputs of each step that a whole run may leave by, by the step's key: Dagster
@@ -57,6 +59,7 @@ class Blueprint:
     compiled: CompiledAgent
     job: JobDefinition
     run: DagsterRun
+    form: RunForm
     events: Events
     steps: Mapping[str, IExecutionStep]
     outputs: Mapping[str, frozenset[str]]
@@ -132,6 +135,7 @@ def blueprint(
         compiled=compiled,
         job=job,
         run=run,
+        form=RunForm.of(run),
         events=Events(job, execution_plan, reported.events),
         steps=steps,
         outputs={key: _awaited(job, step.node_handle) for key, step in steps.items()},

@@ -16,7 +16,7 @@ from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.engine_lane.blueprint import blueprint
 from agentflow_dagster.orchestration.engine_lane.past import past_of
 from agentflow_dagster.orchestration.engine_lane.runs import Desk, Execution
-from agentflow_dagster.orchestration.engine_lane.writer import EventTakenError
+from agentflow_dagster.orchestration.engine_lane.storing import EventTakenError
 from agentflow_dagster.orchestration.run_config import given_config
 from agentflow_dagster.ports.stores import VersionHash
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.graph.plan import PlanStep
     from agentflow_dagster.orchestration.engine_lane.blueprint import Blueprint
     from agentflow_dagster.orchestration.engine_lane.forms import Form
+    from agentflow_dagster.orchestration.engine_lane.run_texts import RunForm
     from agentflow_dagster.orchestration.engine_lane.writer import Writer
     from agentflow_dagster.ports.stores import StepOutput
 
@@ -80,11 +81,13 @@ class RunRecorder:
         self._began: dict[str, float] = {}
         self._assets_made: dict[AssetKey, Made] = {}
         self._past = Past()
+        self._form: RunForm | None = None
         self._started = time.perf_counter()
 
     def start(self, *, new: bool) -> None:
         """The run begins; `new` says that Dagster does not know of it yet."""
         started = self.run.with_status(DagsterRunStatus.STARTED)
+        self._form = self._made.form if new else None
         for form in self._events.planned if new else ():
             self._tell(form)
         if self.run.status in _NOT_LAUNCHED:
@@ -233,7 +236,7 @@ class RunRecorder:
         self._writer.group.tags += [(before.run_id, *tag) for tag in added.items()]
 
     def _change(self, after: DagsterRun, *, before: DagsterRun | None, **times: float) -> None:
-        self._writer.group.change(RunChange(before, after, **times))
+        self._writer.group.change(RunChange(before, after, form=self._form, **times))
         self.run = after
 
     def _step_failed(self, step: PlanStep, problem: Failure) -> None:

@@ -20,6 +20,7 @@ from dagster._core.definitions.data_version import (
 )
 
 from agentflow_dagster.orchestration.engine_lane.forms import Form, record_text
+from agentflow_dagster.orchestration.engine_lane.run_texts import RunForm
 
 if TYPE_CHECKING:
     import asyncio
@@ -110,12 +111,19 @@ class RunChange:
         before: The run as the change supposes it; None where it is new.
         after: As it is to be.
         started_at, ended_at: Unix seconds, where the change begins or ends it.
+        form: Of both; None has it made of the run itself.
     """
 
     before: DagsterRun | None
     after: DagsterRun
     started_at: float | None = None
     ended_at: float | None = None
+    form: RunForm | None = None
+
+    def texts(self) -> tuple[str, str]:
+        """The run before the change and after it, as Dagster serializes it; "" where it is new."""
+        form = self.form or RunForm.of(self.after)
+        return form.text(self.before) if self.before else "", form.text(self.after)
 
 
 @dataclass(slots=True)
@@ -196,6 +204,7 @@ class Group:
             change.after,
             earlier.started_at or change.started_at,
             change.ended_at,
+            change.form,
         )
 
 
