@@ -18,6 +18,7 @@ from agentflow_dagster.errors import AgentFlowError, DocumentError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_FOLDER = "agentflow_dagster.cli.commands"
 _COMMANDS: Mapping[str, str] = {
     "check": "Say what is wrong with agent files.",
     "convert": "Write an agent in another form: YAML, JSON or Python.",
@@ -30,6 +31,7 @@ _COMMANDS: Mapping[str, str] = {
     "init": "Make a new project that runs.",
     "kinds": "List the node kinds, or show one.",
     "list": "List the agents of this project.",
+    "live-view": "Follow runs while they happen.",
     "run": "Run an agent and wait for its result.",
     "runs": "List the newest runs.",
     "schema": "Print the JSON Schema of agent documents.",
@@ -48,7 +50,7 @@ class _LazyGroup(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        return import_module(f"agentflow_dagster.cli.commands.{cmd_name}").command
+        return import_module(f"{_FOLDER}.{cmd_name.replace('-', '_')}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

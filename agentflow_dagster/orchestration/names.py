@@ -44,6 +44,9 @@ RUN_RESOURCES = frozenset({"model", "code", "secrets", "stores"})
 INPUT = "$input"
 """The node name under which a run's own input is stored."""
 
+START = "_start"
+"""The step that is there in every run, partial ones too; no author's node is called so."""
+
 NEWEST = "newest"
 """What config says instead of a source run's id."""
 

@@ -18,6 +18,7 @@ from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 
+from agentflow_dagster.orchestration.live_events import CHANNEL
 from agentflow_dagster.orchestration.owed_runs import OwedRuns
 from agentflow_dagster.stores.engine import create_engine
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 EVENT_ORDER = 0x61676576
 """The key of the database's lock under which event ids are given out."""
+
+_ALONE = sa.select(sa.func.pg_advisory_xact_lock(EVENT_ORDER), sa.func.pg_notify(CHANNEL, ""))
+"""Whoever follows events is told once they are committed, and not where they are rolled back."""
 
 _IDLE, _MORE = 1, 63
 _engine: dict[str, sa.Engine] = {}
@@ -139,7 +143,7 @@ class OrderedEventLog(PostgresEventLogStorage):
         with super()._connect() as connection:
             writing = connection.execution_options(isolation_level="READ COMMITTED")
             with writing.begin():
-                writing.execute(sa.select(sa.func.pg_advisory_xact_lock(EVENT_ORDER)))
+                writing.execute(_ALONE)
                 self._at_hand.connection = writing
                 try:
                     yield

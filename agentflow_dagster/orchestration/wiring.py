@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dagster import DependencyDefinition, In, MultiDependencyDefinition, Nothing
 
-from agentflow_dagster.orchestration.names import allowed
+from agentflow_dagster.orchestration.names import START, allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from agentflow_dagster.graph.plan import Plan, PlanStep
 
 Port = tuple[str, str]
-
-START = "_start"
-"""The step that is there in every run, partial ones too; no author's node is called so."""
 
 
 def needs_start(plan: Plan) -> bool:

@@ -158,6 +158,47 @@ def test_a_deployed_agent_runs_on_what_is_up(up: Up) -> None:
     assert told["run_id"] in up.project.call("runs").stdout
 
 
+def test_runs_are_followed_while_they_happen(up: Up) -> None:
+    following = up.project.command.start("live-view", "--after", "0", "--json")
+    ran = {}
+    for name, given, state in (
+        ("adds-up", '{"a": 1}', "succeeded"),
+        ("gives-up", "{}", "failed"),
+    ):
+        done = up.project.call("run", name, "--input", given, "--json")
+        assert done.returncode == (0 if state == "succeeded" else 1), done.stderr
+        ran[name] = run_id = json.loads(done.stdout)["run_id"]
+        end = f'"run_id": "{run_id}", "agent": "{name}", "what": "run", "state": "{state}"'
+        following.wait_to_hear(end)
+    following.process.send_signal(signal.SIGINT)
+    assert following.wait_for_end() == 130
+    assert following.said.endswith("Interrupted.\n")
+    lines = [json.loads(line) for line in following.said.splitlines() if line.startswith("{")]
+    assert [line["id"] for line in lines] == sorted(line["id"] for line in lines)
+    good, bad = ran.values()
+    (made,) = [
+        one
+        for one in lines
+        if (one["run_id"], one["what"], one.get("node")) == (good, "asset", "answer")
+    ]
+    assert (made["model"], made["cost_usd"]) == ("offline/extractive", 0)
+
+    ended = up.project.call("live-view", good, "--json")
+    assert ended.returncode == 0
+    assert [json.loads(line) for line in ended.stdout.splitlines()] == [
+        line for line in lines if line["run_id"] == good
+    ]
+    ended = up.project.call("live-view", bad)
+    assert ended.returncode == 1
+    assert "no\N{REPLACEMENT CHARACTER}[31m way" in ended.stdout
+    assert "\x1b" not in ended.stdout
+    unknown = up.project.call("live-view", "adds-ip")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "There is no agent 'adds-ip'" in unknown.stderr
+    assert "adds-up" in unknown.stderr
+    assert up.project.call("live-view", "--since", "noon").returncode == 2
+
+
 @pytest.mark.soak
 def test_a_run_of_a_file_that_fails_beside_what_is_up(up: Up) -> None:
     """It starts what it needs and stops it, and what is up goes on as it was."""

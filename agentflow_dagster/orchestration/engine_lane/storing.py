@@ -14,6 +14,7 @@ from dagster._serdes import deserialize_value, serialize_value
 
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.orchestration.engine_lane.rows import Made, newest_by_asset
+from agentflow_dagster.orchestration.live_events import CHANNEL
 from agentflow_dagster.orchestration.storage import EVENT_ORDER
 from agentflow_dagster.stores import engine_runs, step_rows
 from agentflow_dagster.stores.changes import Change, change_all
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     Values = tuple[Change, Sequence[object]]
 
 _BEGIN = """
-WITH alone AS MATERIALIZED (SELECT pg_advisory_xact_lock($1)),
+WITH alone AS MATERIALIZED (SELECT pg_advisory_xact_lock($1), pg_notify($3, '')),
   ids AS (SELECT nextval('event_logs_id_seq') AS id FROM alone, generate_series(1, $2))
 SELECT pg_current_xact_id()::text AS transaction, (SELECT array_agg(id) FROM ids) AS ids"""
 _NEWEST = """
@@ -105,9 +106,10 @@ class EventTakenError(UsageError):
 async def number_events(connection: Connection, events: Sequence[EventRow]) -> str:
     """Gives events their ids, first of all in a transaction, of which it tells the id.
 
-    From here to the transaction's end no other gives any: readers see ids in their order.
+    From here to the transaction's end no other gives any: readers see ids in their order. Whoever
+    follows events is told once they are committed.
     """
-    (first,) = await connection.fetch(_BEGIN, EVENT_ORDER, max(1, len(events)))
+    (first,) = await connection.fetch(_BEGIN, EVENT_ORDER, max(1, len(events)), CHANNEL)
     for event, id_ in zip(events, first["ids"], strict=False):
         event.id = id_
     return first["transaction"]
