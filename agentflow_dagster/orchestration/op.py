@@ -178,7 +178,7 @@ def _finished(
     if done.result.log:
         context.log.info(done.result.log)
     facts: JsonObject = {
-        **done.figures(),
+        **done.figures,
         "kind": step.node.kind,
         "attempts": context.retry_number + 1,
     }

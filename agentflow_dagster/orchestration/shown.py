@@ -31,7 +31,7 @@ def metadata(step: PlanStep, done: StepResult, run_tags: Mapping[str, str]) -> d
     return {
         "preview": MetadataValue.md(markdown(done.result.output)),
         **_links(done.result.runs, run_tags),
-        **{name: figure for name, figure in done.figures().items() if figure != ""},
+        **{name: figure for name, figure in done.figures.items() if figure != ""},
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from agentflow_dagster.spec.diagnostics import Diagnostic, error
 
@@ -23,18 +24,18 @@ class Expression:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ParsedTemplate:
     """A text cut at its expressions, in order."""
 
     pieces: tuple[str | Expression, ...]
 
-    @property
+    @cached_property
     def expressions(self) -> tuple[Expression, ...]:
         """The expressions alone."""
         return tuple(p for p in self.pieces if isinstance(p, Expression))
 
-    @property
+    @cached_property
     def single(self) -> Expression | None:
         """The expression, where the text is nothing but one."""
         match self.pieces:
@@ -44,6 +45,7 @@ class ParsedTemplate:
                 return None
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> ParsedTemplate | Diagnostic:
     """Cuts a text at its expressions; an unclosed one is a diagnostic (AF200)."""
     pieces: list[str | Expression] = []

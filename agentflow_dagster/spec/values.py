@@ -114,9 +114,15 @@ def join(body: JsonValue, parts: Mapping[str, Part]) -> Value:
 
 def preview(value: Value, *, limit: int = 2_000) -> str:
     """At most `limit` characters of JSON that show what the value holds."""
-    import json
+    import orjson
 
-    text = json.dumps(split(value)[0], ensure_ascii=False, indent=2, default=str)
+    body = split(value)[0]
+    try:
+        text = orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
+    except TypeError:  # Of 64 bits and more, or half a character: it is slower, and takes all.
+        import json
+
+        text = json.dumps(body, ensure_ascii=False, indent=2, default=str)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

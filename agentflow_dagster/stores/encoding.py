@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonValue
 
+# Made once: to make one takes as long as to encode a step's output.
+_PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ESCAPED = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
 
 def dump(value: JsonValue) -> str:
     """Compact JSON that is valid UTF-8, keys in their order.
@@ -18,11 +22,11 @@ def dump(value: JsonValue) -> str:
     Raises:
         ValueError: the value has NaN or an infinity, which `split` would have set apart.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _PLAIN.encode(value)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return _ESCAPED.encode(value)
     return text
 
 

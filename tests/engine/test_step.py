@@ -213,12 +213,12 @@ class TestFillingIn:
             Usage(10, 2, Decimal("0.01"), 5.0, "m1", "p"),
             Usage(5, 1, Decimal("0.02"), 5.0, "m2", "p"),
         )
-        figures = (await Bench(giving(1, usage=usage)).run()).figures()
+        figures = (await Bench(giving(1, usage=usage)).run()).figures
         assert (figures["tokens_in"], figures["tokens_out"]) == (15, 3)
         assert figures["cost_usd"] == pytest.approx(0.03)
         assert (figures["model"], figures["provider"]) == ("m1, m2", "p")
         unknown = (Usage(1, 1, None, 1.0, "m", "p"),)
-        assert "cost_usd" not in (await Bench(giving(1, usage=unknown)).run()).figures()
+        assert "cost_usd" not in (await Bench(giving(1, usage=unknown)).run()).figures
 
 
 class TestTime:

@@ -19,6 +19,7 @@ from dagster._core.remote_origin import (
 from dagster._core.snap import snapshot_from_execution_plan
 from dagster._core.storage.tags import CODE_LOCATION_TAG
 
+from agentflow_dagster.graph.inputs import InputSchema
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.assets import asset_steps
 from agentflow_dagster.orchestration.engine_lane.events import Events
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.graph.plan import Plan
     from agentflow_dagster.orchestration.compile import CompiledAgent
-    from agentflow_dagster.spec.values import JsonObject
+    from agentflow_dagster.spec.values import JsonObject, JsonSchema
 
 _REPOSITORY = "__repository__"
 """As Dagster calls the definitions of a code location."""
@@ -49,6 +50,7 @@ class Blueprint:
         job: Its job.
         run: A run of it, not yet started; its id and input are those of nobody.
         form: Of the texts of such runs.
+        takes: What its inputs have to meet.
         events: The events of its runs.
         steps: Dagster's steps by key, each after all that it waits for.
         outputs: The outputs of each step that a whole run may leave by, by the step's key: Dagster
@@ -60,6 +62,7 @@ class Blueprint:
     job: JobDefinition
     run: DagsterRun
     form: RunForm
+    takes: InputSchema
     events: Events
     steps: Mapping[str, IExecutionStep]
     outputs: Mapping[str, frozenset[str]]
@@ -136,6 +139,7 @@ def blueprint(
         job=job,
         run=run,
         form=RunForm.of(run),
+        takes=InputSchema(cast("JsonSchema", plan.agent.spec.inputs)),
         events=Events(job, execution_plan, reported.events),
         steps=steps,
         outputs={key: _awaited(job, step.node_handle) for key, step in steps.items()},

@@ -85,8 +85,12 @@ class Events:
 
     def executed(self) -> Form:
         """Wants `took`."""
-        told = f"Finished steps in process (pid: {os.getpid()}) in {format_duration(TOOK)}"
-        return self._once(lambda: self._engine(told), "executed")
+
+        def tell() -> None:
+            took = format_duration(TOOK)
+            self._engine(f"Finished steps in process (pid: {os.getpid()}) in {took}")
+
+        return self._once(tell, "executed")
 
     def run_succeeded(self) -> Form:
         return self._once(lambda: DagsterEvent.job_success(self._run), "run_succeeded")
@@ -125,21 +129,30 @@ class Events:
 
     def output(self, key: str, name: str) -> Form:
         """Wants `metadata`."""
-        side, handle = self._steps[key], StepOutputHandle(key, name)
-        data = StepOutputData(handle, TypeCheckData(success=True, label=name), metadata=METADATA)
-        return self._once(lambda: DagsterEvent.step_output_event(side, data), "output", key, name)
+
+        def tell() -> None:
+            handle, checked = StepOutputHandle(key, name), TypeCheckData(success=True, label=name)
+            data = StepOutputData(handle, checked, metadata=METADATA)
+            DagsterEvent.step_output_event(self._steps[key], data)
+
+        return self._once(tell, "output", key, name)
 
     def made(self, key: str, asset: AssetKey) -> Form:
         """Wants `metadata` and `tags`."""
-        side = self._steps[key]
-        made = AssetMaterialization(asset, metadata=METADATA, tags=TAGS)
-        return self._once(lambda: DagsterEvent.asset_materialization(side, made), "made", key)
+
+        def tell() -> None:
+            made = AssetMaterialization(asset, metadata=METADATA, tags=TAGS)
+            DagsterEvent.asset_materialization(self._steps[key], made)
+
+        return self._once(tell, "made", key)
 
     def succeeded(self, key: str) -> Form:
         """Wants `took` and `duration`."""
         side = self._steps[key]
-        data = StepSuccessData(duration_ms=TOOK)
-        return self._once(lambda: DagsterEvent.step_success_event(side, data), "succeeded", key)
+        return self._once(
+            lambda: DagsterEvent.step_success_event(side, StepSuccessData(duration_ms=TOOK)),
+            *("succeeded", key),
+        )
 
     def skipped(self, key: str) -> Form:
         side = self._steps[key]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import DagsterRunMetadataValue, MarkdownMetadataValue, MetadataValue
@@ -17,7 +18,7 @@ from dagster._serdes import serialize_value
 from dagster_shared.utils.timing import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from dagster import EventLogEntry
 
@@ -93,18 +94,24 @@ def _entry(label: str, value: object) -> str:
     kind = type(value)
     if kind not in _ENTRIES:
         return _one_entry(label, value)
+    before, after = _around_value(kind, label)
+    return f"{before}{_PLAIN[kind](value)}{after}"
+
+
+@lru_cache(maxsize=1024)
+def _around_value(kind: type, label: str) -> tuple[str, str]:
     before, between, after = _ENTRIES[kind]
-    return f"{before}{json.dumps(_plain(value))}{between}{json.dumps(label)}{after}"
+    return before, f"{between}{json.dumps(label)}{after}"
 
 
-def _plain(value: object) -> object:
-    match value:
-        case MarkdownMetadataValue():
-            return value.md_str
-        case DagsterRunMetadataValue():
-            return value.run_id
-        case _:
-            return value
+_PLAIN: dict[type, Callable[[Any], str]] = {
+    str: json.dumps,
+    int: repr,
+    float: json.dumps,
+    MarkdownMetadataValue: lambda value: json.dumps(value.md_str),
+    DagsterRunMetadataValue: lambda value: json.dumps(value.run_id),
+}
+"""A value of one of the known kinds as JSON."""
 
 
 def _one_entry(label: str, value: object) -> str:

@@ -147,9 +147,13 @@ class Group:
     taken: dict[str, int] = field(default_factory=dict[str, int])
     begun: list[str] = field(default_factory=list[str])
     ended: list[str] = field(default_factory=list[str])
-    waiting: dict[str, asyncio.Future[None]] = field(
-        default_factory=dict[str, "asyncio.Future[None]"]
+    waiting: dict[str, list[asyncio.Future[None]]] = field(
+        default_factory=dict[str, "list[asyncio.Future[None]]"]
     )
+
+    def told(self) -> list[asyncio.Future[None]]:
+        """Who still waits for it to be committed."""
+        return [told for of_run in self.waiting.values() for told in of_run if not told.done()]
 
     def by_run(self) -> list[Group]:
         """The same as one group for each run."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 from agentflow_dagster.engine.graph_run import run_graph
 from agentflow_dagster.engine.step import Attempt
 from agentflow_dagster.errors import UsageError
-from agentflow_dagster.graph.inputs import complete_input
 from agentflow_dagster.orchestration.engine_lane.recorder import Past, RunRecorder
 from agentflow_dagster.orchestration.names import INPUT
 from agentflow_dagster.ports.stores import StepOutput
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.engine.step import Services
     from agentflow_dagster.orchestration.engine_lane.blueprint import Blueprint
     from agentflow_dagster.orchestration.engine_lane.writer import Writer
-    from agentflow_dagster.spec.values import JsonObject, JsonSchema, Value
+    from agentflow_dagster.spec.values import JsonObject, Value
     from agentflow_dagster.stores.steps import PostgresStepStore
 
 
@@ -123,9 +122,8 @@ class Execution:
             self._desk.writer.group.taken[self._run_id] = event_id
         journal = GroupJournal(self._run_id, self._desk.writer, self._desk.steps, {})
         self._record.start(new=new)
-        schema = cast("JsonSchema", self._made.compiled.plan.agent.spec.inputs)
         try:
-            input_ = complete_input(schema, given)
+            input_ = self._made.takes.complete(given)
         except UsageError as problem:
             _refuse(self._record, self._made, problem)
             input_ = None

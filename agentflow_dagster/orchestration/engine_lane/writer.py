@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _AWAY = (OSError, TimeoutError, EOFError)
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
+_SOON_SECONDS = 0.01
 _MOST_EVENTS = 5_000
 """In one transaction: whoever waits for the first of a burst is not to wait for the last."""
 
@@ -36,6 +37,7 @@ class Writer:
         self._connect = connect
         self._connection: Connection | None = None
         self._wake = asyncio.Event()
+        self._later: asyncio.TimerHandle | None = None
         self.group = Group()
         """What is changed goes here; `committed` waits until it is safe."""
 
@@ -45,16 +47,16 @@ class Writer:
         Raises:
             Exception: what was changed of this run cannot be committed; nothing of it was.
         """
-        told = self.group.waiting.get(run_id)
-        if told is None:
-            told = asyncio.get_running_loop().create_future()
-            self.group.waiting[run_id] = told
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.group.waiting.setdefault(run_id, []).append(told)
         self._wake.set()
-        await asyncio.shield(told)
+        await told
 
     def wake(self) -> None:
-        """Has what was changed so far committed soon; does not wait."""
-        self._wake.set()
+        """Has what was changed so far committed soon; does not wait. Nobody does: so it may go
+        with what somebody waits for in the meantime."""
+        if self._later is None and not self._wake.is_set():
+            self._later = asyncio.get_running_loop().call_later(_SOON_SECONDS, self._wake.set)
 
     async def run(self) -> None:
         """Commits groups for ever; cancel it to stop.
@@ -66,6 +68,9 @@ class Writer:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
+                if self._later is not None:
+                    self._later.cancel()
+                    self._later = None
                 group, self.group = self.group, Group()
                 for part in group.slices(_MOST_EVENTS):
                     await self._commit(part)
@@ -83,11 +88,10 @@ class Writer:
                 for one in runs:
                     await self._commit(one)
                 return
-            for told in group.waiting.values():
+            for told in group.told():
                 told.set_exception(problem)
-                told.exception()  # Seen, even where nobody waits any more.
         else:
-            for told in group.waiting.values():
+            for told in group.told():
                 told.set_result(None)
 
     async def _commit_when_there(self, group: Group) -> None:
