@@ -161,7 +161,7 @@ async def bench(folder: Path) -> AsyncGenerator[Bench]:
         )
         collect_seldom()
         services = step_services(SimpleNamespace(**resources), kinds)
-        desk = Desk(services, writer, stores.steps)
+        desk = Desk(services, writer, stores.steps, stores.waits)
         yield Bench(desk, workshop, Engine(desk, workshop), model)
 
 

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 _FOLDER = "agentflow_dagster.cli.commands"
 _COMMANDS: Mapping[str, str] = {
+    "answer": "Fill in the form that a run waits for.",
+    "approvals": "List what people are asked.",
+    "approve": "Approve what a run waits for.",
+    "cancel": "Stop a run.",
     "check": "Say what is wrong with agent files.",
     "convert": "Write an agent in another form: YAML, JSON or Python.",
+    "delegate": "Let somebody else decide.",
     "delete": "Take an agent out of its environment.",
     "demo": "Run the sample agents on real tickets, from nothing.",
     "deploy": "Store agents as versions and make them live.",
@@ -32,6 +37,7 @@ _COMMANDS: Mapping[str, str] = {
     "kinds": "List the node kinds, or show one.",
     "list": "List the agents of this project.",
     "live-view": "Follow runs while they happen.",
+    "reject": "Reject what a run waits for.",
     "run": "Run an agent and wait for its result.",
     "runs": "List the newest runs.",
     "schema": "Print the JSON Schema of agent documents.",

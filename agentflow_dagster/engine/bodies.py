@@ -14,9 +14,10 @@ from agentflow_dagster.ports.bodies import BodyRun
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentflow_dagster.engine.graph_run import GraphRun
     from agentflow_dagster.engine.step import Attempt, Services
     from agentflow_dagster.errors import RunError
-    from agentflow_dagster.graph.plan import Plan, PlanStep
+    from agentflow_dagster.graph.plan import Plan, PlanBody, PlanStep
     from agentflow_dagster.spec.values import JsonValue, Value
 
 
@@ -42,6 +43,7 @@ class StepBodies:
         self._attempt = attempt
         self._services = services
         self._scope = {name: value for name, value in scope.items() if name != "secret"}
+        self._under_way = 0
 
     async def run(self, body: str, index: int | None, names: Mapping[str, Value]) -> BodyRun:
         """Runs a body once; steps of it that an earlier attempt finished are not run again."""
@@ -55,13 +57,26 @@ class StepBodies:
             journal=around.journal,
         )
         begin = replace(self._attempt, surroundings=surroundings)
-        done = await run_graph(self._plan, inside.steps, begin, self._services)
+        done = await self._run(inside, begin)
         for name, failure in done.failures.items():
             raise _placed(failure, surroundings.path + name)
         nodes = node_values(surroundings.nodes, done.outputs)
         values = fill(dict(inside.outputs), {**surroundings.values, **nodes})
         assert isinstance(values, dict)
         return BodyRun(values, nodes, done.usage, done.runs)
+
+    async def _run(self, inside: PlanBody, begin: Attempt) -> GraphRun:
+        """Runs it; while bodies are under way it is their steps that are at work."""
+        activity = begin.activity
+        self._under_way += 1
+        if self._under_way == 1:
+            activity.leave()
+        try:
+            return await run_graph(self._plan, inside.steps, begin, self._services)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                activity.enter()
 
     def evaluate(self, template: JsonValue, names: Mapping[str, Value]) -> Value:
         """Fills in the expressions of a config field that is evaluated around the bodies."""

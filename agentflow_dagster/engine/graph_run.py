@@ -16,6 +16,7 @@ from agentflow_dagster.engine.failures import told
 from agentflow_dagster.engine.reach import reaches
 from agentflow_dagster.engine.recorder import NoRecorder
 from agentflow_dagster.engine.step import run_attempt
+from agentflow_dagster.engine.unknown import UnknownEnd
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.ports.model import Usage
 from agentflow_dagster.ports.stores import StepOutput
@@ -152,23 +153,35 @@ class _Progress:
                 self._lost.add(step.name)
             self._recorder.passed_over(step)
             return
+        begin.activity.enter()
+        try:
+            found = await self._output(step, begin)
+        finally:
+            begin.activity.leave()
+        if found is not None:
+            self.outputs[step.name] = found
+
+    async def _output(self, step: PlanStep, begin: Attempt) -> StepOutput | None:
+        """What a step leaves, kept; None where it is skipped, or failed for good."""
         journal, path = begin.surroundings.journal, begin.surroundings.path + step.name
         found = await journal.get(path)
         if found is not None:
             self.usage += usage_of(found.facts)
-        else:
-            found = await self._attempts(step, begin)
-            if found is None:
-                return
+            return found
+        found = await self._attempts(step, begin)
+        if found is not None:
             await journal.put(path, found)
-        self.outputs[step.name] = found
+        return found
 
     async def _attempts(self, step: PlanStep, begin: Attempt) -> StepOutput | None:
         """Attempts a step until it has an output; None where it is skipped, or failed for good."""
         number = 1
+        unknown = UnknownEnd(step, begin)
         while True:
             self._recorder.began(step, number)
             try:
+                if number == 1:
+                    await unknown.before()
                 attempt = begin if number == 1 else replace(begin, number=number)
                 done = await run_attempt(self._plan, step, attempt, self._services)
             except RunError as failure:
@@ -178,6 +191,7 @@ class _Progress:
                     await asyncio.sleep(delay)
                     number += 1
                     continue
+                await unknown.after()
                 if step.handles_errors:
                     self._recorder.handled(step, number, failure)
                     facts: JsonObject = {"kind": step.node.kind, "attempts": number}
@@ -188,6 +202,7 @@ class _Progress:
                 return None
             self._recorder.finished(step, number, done)
             if done.result is None:
+                await unknown.after()
                 return None
             self.usage += done.result.usage
             self.runs += done.result.runs

@@ -6,17 +6,18 @@ lane, a notebook).
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
+from agentflow_dagster.engine.activity import Activity
 from agentflow_dagster.engine.failures import redacted_checks, run_error
 from agentflow_dagster.engine.redaction import MIN_LENGTH, Redactor
 from agentflow_dagster.engine.scope import node_values
 from agentflow_dagster.engine.stand_ins import StandIn, stand_in
+from agentflow_dagster.engine.waiting import ActiveLimit, StepWaits
 from agentflow_dagster.errors import RunError, StepTimeout
 from agentflow_dagster.graph import templates
 from agentflow_dagster.graph.inputs import conform
@@ -25,6 +26,8 @@ from agentflow_dagster.ports.agents import NoAgents
 from agentflow_dagster.ports.journal import MemoryJournal
 from agentflow_dagster.ports.kind import NodeContext, NodeResult
 from agentflow_dagster.ports.notebooks import NoNotebooks
+from agentflow_dagster.ports.waits import NoWaits
+from agentflow_dagster.spec.kind import VALUED_PORTS
 from agentflow_dagster.spec.units import quantity_bytes
 from agentflow_dagster.spec.values import pack
 
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.notebooks import Notebooks
     from agentflow_dagster.ports.secrets import Secrets
     from agentflow_dagster.ports.stores import StepOutput
+    from agentflow_dagster.ports.waits import Waits
     from agentflow_dagster.spec.document import LLM, Node
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import JsonObject, Value
@@ -97,6 +101,9 @@ class Attempt:
         partition: What `run` shows of the run's partition; empty where it is of none.
         llm: Model settings that go before the agent's defaults.
         memory_bytes: Most memory that any step may take, whatever it says itself.
+        waits: What the run waits for.
+        activity: How much of the run is at work.
+        limits: Of the steps that the graph stands in.
     """
 
     run_id: str
@@ -107,6 +114,9 @@ class Attempt:
     partition: JsonObject = field(default_factory=lambda: {})  # noqa: PIE807 - dict has no type
     llm: LLM | None = None
     memory_bytes: int | None = None
+    waits: Waits = field(default_factory=NoWaits)
+    activity: Activity = field(default_factory=Activity)
+    limits: tuple[ActiveLimit, ...] = ()
 
     @classmethod
     def first(
@@ -169,7 +179,7 @@ async def run_attempt(
     try:
         values = _secret_values(plan, services)
         redactor = _redactor(tuple(values.values()))
-        result = await _attempt(plan, step, attempt, services, values)
+        result = await _attempt(plan, step, attempt, services, secrets=values, redactor=redactor)
         if result is not None:
             result = _fit_to_keep(result, step, redactor)
     except Exception as failure:  # noqa: BLE001 - a kind may raise anything
@@ -195,7 +205,9 @@ async def _attempt(
     step: PlanStep,
     attempt: Attempt,
     services: Services,
+    *,
     secrets: Mapping[str, str],
+    redactor: Redactor,
 ) -> NodeResult | None:
     from agentflow_dagster.engine.bodies import StepBodies  # It runs steps in turn.
 
@@ -212,11 +224,15 @@ async def _attempt(
     filled = cast("dict[str, Value]", templates.fill(kind.templated(node.with_), scope))
     config = kind.config.model_validate({**node.with_, **filled}, by_alias=True, by_name=False)
     setup = plan.agent.spec.defaults.code
+    limit = ActiveLimit(step.timeout + _GRACE)
+    limits = (*attempt.limits, limit)
+    path = attempt.surroundings.path + step.name
+    inside = replace(attempt, limits=limits) if step.bodies else attempt
     context = NodeContext(
         run_id=attempt.run_id,
         agent=plan.agent.name,
         node=step.name,
-        path=attempt.surroundings.path + step.name,
+        path=path,
         attempt=attempt.number,
         llm=effective_llm(plan.agent, node, kind, before=attempt.llm) if attempt.llm else step.llm,
         setup=setup.setup if setup else "",
@@ -224,7 +240,7 @@ async def _attempt(
         upstream={
             name: attempt.outputs[name].value
             for name in kind.reads(node.with_)
-            if name in attempt.outputs and attempt.outputs[name].port != "error"
+            if name in attempt.outputs and attempt.outputs[name].port not in VALUED_PORTS
         },
         model=services.model,
         code=services.code,
@@ -232,9 +248,9 @@ async def _attempt(
         data=services.data,
         agents=services.agents,
         notebooks=services.notebooks,
-        bodies=StepBodies(plan, step, attempt, services, scope=scope),
+        bodies=StepBodies(plan, step, inside, services, scope=scope),
+        waits=StepWaits(attempt.waits, path, redactor, limits, attempt.activity),
     )
-    limit = asyncio.timeout(step.timeout + _GRACE)
     try:
         async with limit:
             return await kind.run(context, config)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agentflow_dagster.spec.document import Agent, Node
-    from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.kind import Catalogue, KindConfig, KindSignature
 
 
 def check_demands(agent: Agent, kinds: Catalogue) -> Iterator[Diagnostic]:
@@ -30,12 +30,13 @@ def check_demands(agent: Agent, kinds: Catalogue) -> Iterator[Diagnostic]:
             hint="Name the model of each node in its `llm`.",
         )
     for name, node in agent.spec.nodes.items():
-        if node.on_unknown is not None:
+        kind = kinds.get(node.kind)
+        if node.on_unknown is not None and kind is not None and is_repeatable(node, kind):
             yield warning(
-                "AF903",
-                "`onUnknown` is not acted on in this release.",
+                "AF904",
+                f"`onUnknown` means nothing for {name!r}: it goes on where it was.",
                 pointer=pointer("spec", "nodes", name, "onUnknown"),
-                hint="Make the call safe to repeat.",
+                hint="Set it on nodes that change something outside; in a body, on the body's.",
             )
         if unenforced := _unenforced(node, kinds):
             yield warning(
@@ -51,6 +52,12 @@ def check_demands(agent: Agent, kinds: Catalogue) -> Iterator[Diagnostic]:
                 pointer=pointer("spec", "nodes", name, "limits"),
                 hint="Its `timeout` is.",
             )
+
+
+def is_repeatable(node: Node, kind: KindSignature[KindConfig]) -> bool:
+    """Whether another attempt of a node goes on where the last one ended, however it did: what it
+    does are steps inside it, or it waits."""
+    return kind.waits or bool(kind.bodies(node.with_))
 
 
 def _unenforced(node: Node, kinds: Catalogue) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from agentflow_dagster.graph import templates
 from agentflow_dagster.graph.topology import Edge, Role
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, nearest, pointer
+from agentflow_dagster.spec.kind import VALUED_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,9 +45,11 @@ def draw(
 
 
 def port_read(reads: Sequence[Read], ports: tuple[str, ...]) -> str | None:
-    """The port whose value is read: `error` where nothing else is; None where there is none."""
-    if "error" in ports and all(read.path[:1] == ("error",) for read in reads):
-        return "error"
+    """The port whose value is read: `error` or `rejected` where nothing else is; None where there
+    is none."""
+    for port in VALUED_PORTS:
+        if port in ports and all(read.path[:1] == (port,) for read in reads):
+            return port
     return "result" if "result" in ports else None
 
 

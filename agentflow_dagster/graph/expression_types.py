@@ -116,9 +116,11 @@ def check_inner_fields(
 
 
 def node_schema(output: JsonSchema, ports: tuple[str, ...]) -> JsonSchema:
-    """What an expression sees of a node: `output`, and `error` where its errors are handled."""
+    """What an expression sees of a node: `output`; `error` where its errors are handled; `rejected`
+    where it may be that, which has the output's type."""
     handled = {"error": _ERROR} if "error" in ports else {}
-    return {"type": "object", "properties": {"output": output, **handled}}
+    rejected = {"rejected": output} if "rejected" in ports else {}
+    return {"type": "object", "properties": {"output": output, **handled, **rejected}}
 
 
 def _check_node(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from agentflow_dagster.graph import templates
+from agentflow_dagster.graph.demands import is_repeatable
 from agentflow_dagster.graph.topology import nearest_ancestors
 from agentflow_dagster.spec.canonical import canonical_json, ordered
 from agentflow_dagster.spec.document import LLM, Agent, Node, Retry
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from agentflow_dagster.graph.topology import Edge
     from agentflow_dagster.spec.kind import Catalogue, KindConfig, KindSignature
     from agentflow_dagster.spec.values import JsonObject, JsonSchema, JsonValue
+
+
+OnUnknown: TypeAlias = Literal["retry", "fail", "review"]
+"""What becomes of a step of which nobody knows whether it was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class PlanStep:
         retry: How often it is attempted, or None; the agent's defaults do not count for a step
             with bodies, whose steps have them.
         timeout: Seconds per attempt.
+        waits: Whether it, or a step inside it, may wait for a time, a person or a call.
+        on_unknown: What becomes of it where it was under way when its process ended.
         bodies: The graphs inside it, by name.
     """
 
@@ -52,6 +59,8 @@ class PlanStep:
     llm: LLM
     retry: Retry | None
     timeout: float
+    waits: bool = False
+    on_unknown: OnUnknown = "retry"
     bodies: Mapping[str, PlanBody] = field(default_factory=dict[str, "PlanBody"])
 
     @property
@@ -80,6 +89,11 @@ class Plan:
     agent: Agent
     steps: tuple[PlanStep, ...]
 
+    @property
+    def waits(self) -> bool:
+        """Whether its runs may wait for times, people or calls."""
+        return any(step.waits for step in self.steps)
+
     def step(self, name: str) -> PlanStep:
         """The step of a node.
 
@@ -101,6 +115,10 @@ def _steps(checked: CheckedGraph, kinds: Catalogue) -> tuple[PlanStep, ...]:
     graph, topology = checked.graph, checked.topology
     agent = graph.agent
     shown = _shown(checked)
+    insides = {
+        name: {body: _body(inner, kinds) for body, inner in checked.bodies.get(name, {}).items()}
+        for name in topology.order
+    }
     assets = {n: kinds[node.kind].asset and n in shown for n, node in graph.nodes.items()}
     parents = nearest_ancestors(topology, assets)
     versions = code_versions(checked, kinds)
@@ -117,13 +135,22 @@ def _steps(checked: CheckedGraph, kinds: Catalogue) -> tuple[PlanStep, ...]:
             llm=effective_llm(agent, node, kinds[node.kind]),
             retry=node.retry if name in checked.bodies else effective_retry(agent, node),
             timeout=effective_timeout(agent, node),
-            bodies={
-                body: PlanBody(_steps(inner, kinds), inner.graph.outputs)
-                for body, inner in checked.bodies.get(name, {}).items()
-            },
+            on_unknown=(known := _on_unknown(node, kinds[node.kind])),
+            waits=known == "review"
+            or kinds[node.kind].waits
+            or any(step.waits for body in insides[name].values() for step in body.steps),
+            bodies=insides[name],
         )
         for name in topology.order
     )
+
+
+def _on_unknown(node: Node, kind: KindSignature[KindConfig]) -> OnUnknown:
+    return "retry" if is_repeatable(node, kind) else node.on_unknown or "retry"
+
+
+def _body(inner: CheckedGraph, kinds: Catalogue) -> PlanBody:
+    return PlanBody(_steps(inner, kinds), inner.graph.outputs)
 
 
 def _shown(checked: CheckedGraph) -> Collection[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from agentflow_dagster.graph import edges, templates
 from agentflow_dagster.graph.presence import Choices, presence
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, pointer
+from agentflow_dagster.spec.kind import VALUED_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from agentflow_dagster.graph.presence import Presence
     from agentflow_dagster.graph.topology import Topology
     from agentflow_dagster.spec.kind import Catalogue
+
+
+_MAY = {"error": "have succeeded", "rejected": "not have been rejected"}
 
 
 def check_presence(
@@ -75,8 +79,8 @@ def _absent_reads(
             continue
         port = edges.port_read(reads, ports[root])
         if port is not None and judged.may_lack(root, port, when=when):
-            field = "error" if port == "error" else "output"
-            may = "have succeeded" if port == "error" else "have been skipped"
+            field = port if port in VALUED_PORTS else "output"
+            may = _MAY.get(port, "have been skipped")
             read = ".".join((root, *max((one.path for one in reads), key=len)))
             yield error(
                 "AF207",

@@ -17,6 +17,9 @@ from agentflow_dagster.nodes.ai_extract import Extract
 from agentflow_dagster.nodes.ai_summarize import Summarize
 from agentflow_dagster.nodes.code_notebook import Notebook
 from agentflow_dagster.nodes.code_python import Python
+from agentflow_dagster.nodes.human_approval import Approval
+from agentflow_dagster.nodes.human_input import Input
+from agentflow_dagster.nodes.logic_delay import Delay
 from agentflow_dagster.nodes.logic_if import If
 from agentflow_dagster.nodes.logic_loop import Loop
 from agentflow_dagster.nodes.logic_merge import Merge
@@ -42,7 +45,8 @@ def builtin_kinds() -> dict[str, Kind[KindConfig]]:
     """The kinds that ship with AgentFlow, by name."""
     kinds = (
         *(Chat(), Classify(), Complete(), Extract(), Summarize()),
-        *(If(), Loop(), Merge(), Parallel(), Switch()),
+        *(Approval(), Input()),
+        *(Delay(), If(), Loop(), Merge(), Parallel(), Switch()),
         *(Find(), Format(), Table(), Validate()),
         *(Notebook(), Python(), Http(), RunAgent()),
     )

@@ -20,6 +20,7 @@ from agentflow_dagster.orchestration import checks, shown
 from agentflow_dagster.orchestration.assets import LEFT
 from agentflow_dagster.orchestration.cancellation import run_step
 from agentflow_dagster.orchestration.child_runs import ChildRuns
+from agentflow_dagster.orchestration.held_waits import HeldWaits
 from agentflow_dagster.orchestration.names import (
     HANDLED_ERROR_TAG,
     LLM_TAG,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.graph.plan import Plan, PlanStep
     from agentflow_dagster.orchestration.child_runs import Peers
+    from agentflow_dagster.orchestration.held_waits import HeldStore
     from agentflow_dagster.orchestration.source_run import Ground
     from agentflow_dagster.ports.agents import Agents
     from agentflow_dagster.ports.kind import Kind
@@ -74,7 +76,9 @@ def op_body(
 
     def compute(context: OpExecutionContext, inputs: object) -> Iterator[object]:
         del inputs  # Nothing but order comes that way.
-        steps: StepStore = context.resources.stores.open().steps
+        stores = context.resources.stores.open()
+        steps: StepStore = stores.steps
+        waits: HeldStore = stores.waits
         here = ground(context, plan, steps, run_tags)
         if step.name not in here.footing.does:
             yield from _replay(context, step, here)
@@ -91,6 +95,7 @@ def op_body(
             here.partition,
             _llm(context.run.tags),
             _memory_bytes(context.run.tags),
+            waits=HeldWaits(waits, context.run_id, plan.agent.name),
         )
         services = step_services(context.resources, kinds, ChildRuns(context, peers))
         kind = kinds[step.node.kind]

@@ -6,7 +6,10 @@ or by having its own name resolve to this machine.
 
 Dagster learns of a new code location by `reloadWorkspace`, which starts all of them again, one
 after the other. `POST /agentflow/new_locations` loads those that it does not have and leaves the
-rest. Run as `python -m …webserver`, with the options
+rest.
+
+Dagster has runs SUSPENDED and offers no way to end them; here they can be terminated like others.
+Run as `python -m …webserver`, with the options
 of `dagster-webserver`.
 """
 
@@ -16,7 +19,9 @@ import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from dagster import DagsterRunStatus
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.storage.dagster_run import CANCELABLE_RUN_STATUSES
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster_webserver import app, cli
 from dagster_webserver.webserver import DagsterWebserver
@@ -125,6 +130,7 @@ def _name(address: str) -> str | None:
 def main() -> None:
     """Serves until it is told to stop."""
     read_locations_whole()
+    CANCELABLE_RUN_STATUSES.append(DagsterRunStatus.SUSPENDED)
     cli.WorkspaceProcessContext = Workspace  # pyright: ignore[reportPrivateImportUsage]
     app.DagsterWebserver = _Webserver  # pyright: ignore[reportPrivateImportUsage]
     cli.main()

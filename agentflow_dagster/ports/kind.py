@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.model import Model, Usage
     from agentflow_dagster.ports.notebooks import Notebooks
+    from agentflow_dagster.ports.waits import StepWaits
     from agentflow_dagster.spec.checks import CheckResult
     from agentflow_dagster.spec.document import LLM
     from agentflow_dagster.spec.values import Value
@@ -41,6 +42,7 @@ class NodeContext:
         agents: Runs other agents.
         bodies: Runs the graphs inside the node.
         notebooks: Runs notebooks.
+        waits: Waits for times, people and calls.
     """
 
     run_id: str
@@ -57,6 +59,7 @@ class NodeContext:
     agents: Agents
     bodies: Bodies
     notebooks: Notebooks
+    waits: StepWaits
     memory_bytes: int | None = None
     data: Path | None = None
 

@@ -22,6 +22,11 @@ RawConfig: TypeAlias = "Mapping[str, JsonValue]"
 """A node's `with` as its author wrote it, expressions not yet evaluated."""
 
 
+VALUED_PORTS = ("error", "rejected")
+"""Ports whose values expressions read under the port's name: `draft.error.message`. The value of
+`result` is read as `draft.output`; other ports only choose a way."""
+
+
 class KindConfig(BaseModel):
     """Base of a kind's config model: frozen, camelCase in documents, nothing unknown accepted."""
 
@@ -46,6 +51,7 @@ class KindSignature(ABC, Generic[ConfigT]):
         version: Raised when the same config comes to mean something else.
         config: The model of `with`.
         asset: Whether the node holds data and so is a Dagster asset.
+        waits: Whether it may wait for a time, a person or a call, and its run with it.
         effects: `external` where running it changes something outside.
         uses: What of the document counts for the node beside its config: `llm`, `code` (both may
             come from the defaults), `memory` (of its resources). With `own_llm`, the node's own
@@ -64,6 +70,7 @@ class KindSignature(ABC, Generic[ConfigT]):
     version: ClassVar[int] = 1
     config: type[ConfigT]
     asset: ClassVar[bool] = True
+    waits: ClassVar[bool] = False
     effects: ClassVar[Literal["none", "external"]] = "none"
     uses: ClassVar[frozenset[Literal["llm", "own_llm", "code", "memory"]]] = frozenset()
     fixed: ClassVar[frozenset[str]] = frozenset()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.events import Feeds
     from agentflow_dagster.ports.stores import Inbox, VersionStore
     from agentflow_dagster.stores.steps import PostgresStepStore
+    from agentflow_dagster.stores.waits import PostgresWaits
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Stores:
     steps: PostgresStepStore
     inbox: Inbox
     feeds: Feeds
+    waits: PostgresWaits
     close: Callable[[], None]
 
     def __enter__(self) -> Self:
@@ -57,6 +59,7 @@ def open_stores(url: str, artifacts: Path) -> Stores:
     from agentflow_dagster.stores.migration import migrate
     from agentflow_dagster.stores.steps import PostgresStepStore
     from agentflow_dagster.stores.versions import PostgresVersionStore
+    from agentflow_dagster.stores.waits import PostgresWaits
 
     engine = create_engine(url)
     try:
@@ -69,5 +72,6 @@ def open_stores(url: str, artifacts: Path) -> Stores:
         steps=PostgresStepStore(engine, ArtifactFolder(artifacts)),
         inbox=PostgresInbox(engine),
         feeds=PostgresFeeds(engine),
+        waits=PostgresWaits(engine),
         close=engine.dispose,
     )

@@ -167,3 +167,37 @@ engine_runs = Table(
     Column("run_id", String(NAME), primary_key=True),
     Column("begun_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+
+# What steps wait for. An answered wait is taken once the run has gone on with the answer; `held`
+# ones are waited for by a process of the run itself.
+waits = Table(
+    "waits",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("run_id", String(NAME), nullable=False),
+    Column("agent", String(NAME), nullable=False),
+    Column("path", String(NAME), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("subject", JSON, nullable=False),
+    Column("digest", String(DIGEST), nullable=False),
+    Column("people", JSON, nullable=False),
+    Column("escalations", JSON, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("due", DateTime(timezone=True)),
+    Column("held", Boolean, nullable=False, server_default=text("false")),
+    Column("state", String(16), nullable=False, server_default="open"),
+    Column("value", JSON(none_as_null=True)),
+    Column("answered_by", String(NAME)),
+    Column("note", String(REASON)),
+    Column("answered_at", DateTime(timezone=True)),
+    UniqueConstraint("run_id", "path", "digest"),
+    CheckConstraint(
+        "CASE state WHEN 'open' THEN answered_at IS NULL"
+        " WHEN 'answered' THEN answered_at IS NOT NULL"
+        " WHEN 'taken' THEN answered_at IS NOT NULL"
+        " WHEN 'closed' THEN true ELSE false END",
+        name="state",
+    ),
+    Index("ix_waits_open", "due", postgresql_where=text("state = 'open'")),
+    Index("ix_waits_answered", "id", postgresql_where=text("state = 'answered'")),
+)

@@ -245,7 +245,6 @@ def test_the_sample_has_no_errors_and_tells_what_is_not_in_force() -> None:
     found = placed(SAMPLE)
     assert [(d.code, d.severity, d.line) for d in found] == [
         ("AF901", "warning", 31),
-        ("AF903", "warning", 25),
     ]
 
 

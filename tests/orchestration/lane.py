@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from agentflow_dagster.orchestration.engine_lane.answers import Answers
 from agentflow_dagster.orchestration.engine_lane.engine import Engine, Workshop
 from agentflow_dagster.orchestration.engine_lane.runs import Desk
 from agentflow_dagster.orchestration.engine_lane.writer import Writer
@@ -54,10 +55,13 @@ async def engine_with(bench: Bench, writer: Writer) -> AsyncGenerator[Engine]:
         lambda version: compile_version(version, bench.kinds),
         bench.resources,
     )
-    made = Engine(Desk(services, writer, bench.stores.steps), workshop)
+    made = Engine(Desk(services, writer, bench.stores.steps, bench.stores.waits), workshop)
+    looking = asyncio.create_task(Answers(lambda: connect(bench.database_url), made.deliver).run())
     try:
         yield made
     finally:
+        looking.cancel()
+        await asyncio.wait([looking])
         await made.close()
 
 

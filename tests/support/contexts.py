@@ -12,6 +12,7 @@ from agentflow_dagster.ports.code import CodeRequest, CodeResult
 from agentflow_dagster.ports.kind import NodeContext
 from agentflow_dagster.ports.model import ModelReply, ModelRequest, Usage
 from agentflow_dagster.ports.notebooks import NoNotebooks
+from agentflow_dagster.ports.waits import NoWaits
 from agentflow_dagster.spec.document import LLM
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.model import Model
     from agentflow_dagster.ports.notebooks import Notebooks
+    from agentflow_dagster.ports.waits import Answer, Asked, StepWaits
     from agentflow_dagster.spec.values import JsonValue, Value
 
 USAGE = Usage(12, 3, Decimal("0.001"), 7.0, "small/model", "small")
@@ -58,6 +60,13 @@ class SmallRunner:
         return CodeResult({name: names[name] for name in request.outputs}, "printed")
 
 
+class NoStepWaits:
+    """Nothing is waited for."""
+
+    async def answer(self, asked: Asked) -> Answer:
+        return await NoWaits().answer("probe", asked)
+
+
 class NoBodies:
     """The node has no body."""
 
@@ -80,6 +89,7 @@ def context(
     agents: Agents | None = None,
     bodies: Bodies | None = None,
     notebooks: Notebooks | None = None,
+    waits: StepWaits | None = None,
 ) -> NodeContext:
     """A context of the node `probe` in the run `run-1`."""
     return NodeContext(
@@ -97,4 +107,5 @@ def context(
         agents=agents or NoAgents(),
         bodies=bodies or NoBodies(),
         notebooks=notebooks or NoNotebooks(),
+        waits=waits or NoStepWaits(),
     )

@@ -200,7 +200,7 @@ DOCUMENTS: dict[str, str | bytes] = {
     "AF858": with_test(passRate=0.9),
     "AF859": with_test(cases={"file": "nowhere.csv"}),
     "AF901": SAMPLE,
-    "AF903": SAMPLE,
+    "AF904": spec({"wait": {"kind": "logic.delay", "with": {"for": "1s"}, "onUnknown": "fail"}}),
     "AF911": spec({"ask": {**ASK, "resources": {"cpu": "200m"}}}),
     "AF912": spec({"ask": {**ASK, "limits": {"llmCalls": 100}}}),
     "AF913": spec({"ask": ASK}, llmRouting={"strategy": "latency"}),

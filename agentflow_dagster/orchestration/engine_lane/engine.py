@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import DagsterRunStatus
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.compile import CompiledAgent
     from agentflow_dagster.orchestration.engine_lane.asking import BeginRun
     from agentflow_dagster.orchestration.engine_lane.blueprint import Blueprint
+    from agentflow_dagster.orchestration.engine_lane.recorder import Past
     from agentflow_dagster.ports.stores import Version, VersionStore
     from agentflow_dagster.spec.values import JsonObject
+    from agentflow_dagster.stores.wait_rows import Answered
 
 _MOST_BLUEPRINTS = 500
+_MOST_WAITS = 100_000
+"""Of one run that are read back."""
 _log = logging.getLogger(__name__)
 
 
@@ -83,6 +88,8 @@ class Engine:
         self._blueprints: dict[tuple[str, str], asyncio.Task[Blueprint]] = {}
         self._starting: dict[str, asyncio.Task[bool]] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
+        self._executions: dict[str, Execution] = {}
+        self._going_on: dict[str, asyncio.Task[bool]] = {}
         self._leaving = False
         self._under_way: Counter[str] = Counter()
 
@@ -149,12 +156,52 @@ class Engine:
 
     async def cancel(self, run_id: str) -> bool:
         """Stops a run and waits until that is recorded; False where it is none of this engine."""
+        going_on = self._going_on.get(run_id)
+        if going_on is not None:
+            await asyncio.wait([going_on])
         task = self._runs.get(run_id)
         if task is None:
-            return False
+            return await self._cancel_suspended(run_id)
         task.cancel()
         await asyncio.wait([task])
         return True
+
+    async def deliver(self, answered: Answered) -> bool:
+        """Hands on an answer that a run waits for, which goes on where it was suspended; False
+        where it cannot be told yet.
+
+        Raises:
+            StoreError: the database is away.
+        """
+        run_id = answered.run_id
+        if run_id in self._runs:
+            waiting = self._executions.get(run_id)
+            return waiting is not None and waiting.deliver(answered)
+        if run_id in self._going_on:
+            return False
+        going_on = self._going_on[run_id] = asyncio.create_task(self.resume(run_id))
+        going_on.add_done_callback(lambda _: self._going_on.pop(run_id))
+        await asyncio.shield(going_on)
+        return True
+
+    async def _cancel_suspended(self, run_id: str) -> bool:
+        """Cancels a run of the engine's that nobody has in memory, because it waits."""
+        run = await asyncio.to_thread(self._workshop.instance.get_run_by_id, run_id)
+        if run is None or run.is_finished or names.ENGINE_TAG not in run.tags:
+            return False
+        past = await self._past(run_id)
+        if not past.waits:
+            return False
+        given = cast("JsonObject", past.outputs[names.INPUT].value)
+        made = await self._blueprint(run.tags[names.VERSION_TAG], given)
+        await self._execution(made, run).cancel(past)
+        return True
+
+    async def _past(self, run_id: str) -> Past:
+        desk, instance = self._desk, self._workshop.instance
+        waits = partial(desk.waits.waits, run_id=run_id, open_only=False, limit=_MOST_WAITS)
+        waited = await asyncio.to_thread(waits)
+        return await asyncio.to_thread(past_of, instance, desk.steps, run_id, waited)
 
     async def resume(self, run_id: str) -> bool:
         """Goes on with a run that another engine had begun; False where it has ended, or cannot go
@@ -180,6 +227,7 @@ class Engine:
 
     def _owes_no_more(self, run_id: str) -> None:
         self._desk.writer.group.ended.append(run_id)
+        self._desk.writer.group.waits.over.append(run_id)
         self._desk.writer.wake()
 
     async def _resume(self, run_id: str) -> bool:
@@ -187,10 +235,11 @@ class Engine:
         if run is None or run.is_finished:
             self._owes_no_more(run_id)
             return False
-        past = await asyncio.to_thread(past_of, self._workshop.instance, self._desk.steps, run_id)
+        past = await self._past(run_id)
         given = cast("JsonObject", past.outputs[names.INPUT].value)
         made = await self._blueprint(run.tags[names.VERSION_TAG], given)
-        task = self._track(run, self._execution(made, run).resume(past))
+        execution = self._execution(made, run)
+        task = self._track(run, execution, execution.resume(past))
         if run.status == DagsterRunStatus.CANCELING:
             await asyncio.sleep(0)
             task.cancel()
@@ -217,14 +266,17 @@ class Engine:
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         execution = self._execution(made, run)
         work = execution.begin(given, new=new, event_id=event_id, started=started)
-        task = self._track(run, work)
+        task = self._track(run, execution, work)
         await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
         if not started.done():
             task.result()
 
-    def _track(self, run: DagsterRun, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _track(
+        self, run: DagsterRun, execution: Execution, work: Coroutine[Any, Any, None]
+    ) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"run {run.run_id}")
         self._runs[run.run_id] = task
+        self._executions[run.run_id] = execution
         self._under_way[run.tags[names.AGENT_TAG]] += 1
         task.add_done_callback(lambda _: self._ended(run))
         return task
@@ -234,6 +286,7 @@ class Engine:
 
     def _ended(self, run: DagsterRun) -> None:
         task = self._runs.pop(run.run_id)
+        del self._executions[run.run_id]
         self._under_way[run.tags[names.AGENT_TAG]] -= 1
         problem = None if task.cancelled() else task.exception()
         if problem is not None and not isinstance(problem, EventTakenError):

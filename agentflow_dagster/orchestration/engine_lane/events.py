@@ -83,6 +83,14 @@ class Events:
         told = f"The process that carried it out is gone; it goes on here (pid: {os.getpid()})"
         return self._once(lambda: self._engine(told), "resumed")
 
+    def run_suspended(self, told: str) -> Form:
+        """The run waits, and nothing of it is at work."""
+        DagsterEvent.job_suspended(self._run, told)
+        return self._form()
+
+    def run_resumed(self) -> Form:
+        return self._once(lambda: DagsterEvent.job_resumed(self._run), "run_resumed")
+
     def executed(self) -> Form:
         """Wants `took`."""
 

@@ -13,9 +13,12 @@ from agentflow_dagster.orchestration.engine_lane.recorder import Past
 from agentflow_dagster.orchestration.engine_lane.rows import Made
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dagster import DagsterInstance, EventLogRecord
 
     from agentflow_dagster.ports.stores import StepStore
+    from agentflow_dagster.ports.waits import Wait
 
 _BEGAN = frozenset({DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED})
 _TOLD = _BEGAN | {
@@ -25,7 +28,9 @@ _TOLD = _BEGAN | {
 }
 
 
-def past_of(instance: DagsterInstance, steps: StepStore, run_id: str) -> Past:
+def past_of(
+    instance: DagsterInstance, steps: StepStore, run_id: str, waits: Sequence[Wait] = ()
+) -> Past:
     """What a run has come to."""
     records = instance.get_records_for_run(run_id, of_type=set(_TOLD)).records
     attempts: Counter[str] = Counter()
@@ -43,6 +48,7 @@ def past_of(instance: DagsterInstance, steps: StepStore, run_id: str) -> Past:
         made={
             record.asset_key: _made(record) for record in records if record.asset_key is not None
         },
+        waits=waits,
     )
 
 

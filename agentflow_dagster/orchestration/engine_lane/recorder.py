@@ -21,7 +21,7 @@ from agentflow_dagster.orchestration.engine_lane.forms import metadata_text
 from agentflow_dagster.orchestration.engine_lane.rows import EventRow, Made, RunChange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dagster import DagsterEvent, DagsterRun
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.engine_lane.run_texts import RunForm
     from agentflow_dagster.orchestration.engine_lane.writer import Writer
     from agentflow_dagster.ports.stores import StepOutput
+    from agentflow_dagster.ports.waits import Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Past:
         attempts: How often each step was begun, by its key.
         succeeded, skipped: Keys of steps that Dagster knows to have done so.
         made: The assets that it has made.
+        waits: What it has waited for, or waits for.
     """
 
     outputs: Mapping[str, StepOutput] = field(default_factory=dict[str, "StepOutput"])
@@ -51,6 +53,11 @@ class Past:
     succeeded: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
     made: Mapping[AssetKey, Made] = field(default_factory=dict["AssetKey", Made])
+    waits: Sequence[Wait] = ()
+
+    def waiting(self) -> frozenset[str]:
+        """The nodes that have begun to wait."""
+        return frozenset(wait.path.partition("[")[0].partition(".")[0] for wait in self.waits)
 
 
 _NOT_LAUNCHED = frozenset(
@@ -121,8 +128,29 @@ class RunRecorder:
             self._outputs.add(StepOutputHandle(start, "result"))
             self._done.add(start)
         self._assets_made = dict(past.made)
-        self._tell(self._events.resumed())
+        if self.run.status == DagsterRunStatus.SUSPENDED:
+            self._tell(self._events.run_resumed())
+            self._change(self.run.with_status(DagsterRunStatus.STARTED), before=self.run)
+            self._writer.group.begun.append(self.run.run_id)
+        else:
+            self._tell(self._events.resumed())
         self._writer.wake()
+
+    def suspended(self, told: str) -> None:
+        """All that is left of the run waits: the engine owes it nothing until there is an answer.
+
+        Args:
+            told: What for, to be read by people.
+        """
+        self._tell(self._events.run_suspended(told))
+        self._change(self.run.with_status(DagsterRunStatus.SUSPENDED), before=self.run)
+        self._writer.group.ended.append(self.run.run_id)
+
+    def put_away(self, past: Past) -> None:
+        """The run is suspended, and not to go on: what waits in it is told of when it ends."""
+        self._past = past
+        for node in sorted(past.waiting() - past.outputs.keys()):
+            self._began[self._key(node)] = time.perf_counter()
 
     def passed_over(self, step: PlanStep) -> None:
         key = self._key(step.name)
@@ -150,6 +178,8 @@ class RunRecorder:
         self._began[key] = time.perf_counter()
         if key in self._past.succeeded:
             return  # Its `when` had skipped it, which is not kept.
+        if attempt == 1 and step.name in self._past.waiting():
+            return  # It goes on from where it waited.
         before = self._past.attempts.get(key, 0) + attempt - 1
         self._tell(self._events.restarted(key, before) if before else self._events.started(key))
         self._writer.wake()
@@ -233,6 +263,8 @@ class RunRecorder:
         after = before.with_tags(tags) if added else before
         self._change(after.with_status(status), before=before, ended_at=time.time())
         self._writer.group.ended.append(before.run_id)
+        if self._made.compiled.plan.waits:
+            self._writer.group.waits.over.append(before.run_id)
         self._writer.group.tags += [(before.run_id, *tag) for tag in added.items()]
 
     def _change(self, after: DagsterRun, *, before: DagsterRun | None, **times: float) -> None:

@@ -21,6 +21,7 @@ from dagster._core.definitions.data_version import (
 
 from agentflow_dagster.orchestration.engine_lane.forms import Form, record_text
 from agentflow_dagster.orchestration.engine_lane.run_texts import RunForm
+from agentflow_dagster.stores.wait_rows import WaitChanges
 
 if TYPE_CHECKING:
     import asyncio
@@ -137,6 +138,7 @@ class Group:
         outputs: What steps left.
         taken: Events that get their run here, by the run's id.
         begun, ended: Runs that the engine owes an end from now on, or no more.
+        waits: What becomes of what runs wait for.
         waiting: Who waits for it to be committed, by run.
     """
 
@@ -147,6 +149,7 @@ class Group:
     taken: dict[str, int] = field(default_factory=dict[str, int])
     begun: list[str] = field(default_factory=list[str])
     ended: list[str] = field(default_factory=list[str])
+    waits: WaitChanges = field(default_factory=WaitChanges)
     waiting: dict[str, list[asyncio.Future[None]]] = field(
         default_factory=dict[str, "list[asyncio.Future[None]]"]
     )
@@ -172,6 +175,8 @@ class Group:
             found[run_id].begun.append(run_id)
         for run_id in self.ended:
             found[run_id].ended.append(run_id)
+        for run_id, changes in self.waits.by_run().items():
+            found[run_id].waits = changes
         for run_id, told in self.waiting.items():
             found[run_id].waiting[run_id] = told
         return list(found.values())
@@ -199,6 +204,7 @@ class Group:
         self.outputs += other.outputs
         self.begun += other.begun
         self.ended += other.ended
+        self.waits.join(other.waits)
 
     def change(self, change: RunChange) -> None:
         """Adds what becomes of a run to what the group has of it."""

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from agentflow_dagster.engine.activity import Activity
 from agentflow_dagster.engine.graph_run import run_graph
 from agentflow_dagster.engine.step import Attempt
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.orchestration.engine_lane.recorder import Past, RunRecorder
+from agentflow_dagster.orchestration.engine_lane.waiting import RunWaits
 from agentflow_dagster.orchestration.names import INPUT
 from agentflow_dagster.ports.stores import StepOutput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from dagster import DagsterRun
 
     from agentflow_dagster.engine.step import Services
     from agentflow_dagster.orchestration.engine_lane.blueprint import Blueprint
     from agentflow_dagster.orchestration.engine_lane.writer import Writer
+    from agentflow_dagster.ports.waits import Wait, WaitStore
     from agentflow_dagster.spec.values import JsonObject, Value
     from agentflow_dagster.stores.steps import PostgresStepStore
+    from agentflow_dagster.stores.wait_rows import Answered
 
 
 class GroupJournal:
@@ -68,11 +72,13 @@ class Desk:
         services: The adapters.
         writer: Commits what they record.
         steps: Where values are kept.
+        waits: What runs wait for.
     """
 
     services: Services
     writer: Writer
     steps: PostgresStepStore
+    waits: WaitStore
 
 
 class Execution:
@@ -98,6 +104,8 @@ class Execution:
         self._run_id = run.run_id
         self._left = left
         self._record = RunRecorder(made, run, desk.writer)
+        self._waits: RunWaits | None = None
+        self._told = ""
 
     async def begin(
         self,
@@ -146,14 +154,35 @@ class Execution:
         input_ = cast("JsonObject", past.outputs[INPUT].value)
         desk = self._desk
         journal = GroupJournal(self._run_id, desk.writer, desk.steps, past.outputs)
-        await self._carry_out(journal, input_)
+        await self._carry_out(journal, input_, past.waits)
 
-    async def _carry_out(self, journal: GroupJournal, input_: JsonObject) -> None:
-        plan, services = self._made.compiled.plan, self._desk.services
+    def deliver(self, answered: Answered) -> bool:
+        """Hands an answer to the step that waits for it; False where none does."""
+        return self._waits is not None and self._waits.deliver(answered)
+
+    async def cancel(self, past: Past) -> None:
+        """Cancels a run that is suspended.
+
+        Args:
+            past: What it has come to.
+        """
+        self._record.put_away(past)
+        self._record.canceled()
+        await self._committed()
+
+    async def _carry_out(
+        self, journal: GroupJournal, input_: JsonObject, waited: Sequence[Wait] = ()
+    ) -> None:
+        plan = self._made.compiled.plan
         attempt = Attempt.first(plan, input_, run_id=self._run_id, journal=journal)
         try:
-            await run_graph(plan, plan.steps, attempt, services, recorder=self._record)
-            self._record.finish()
+            if not plan.waits:
+                await self._run(attempt)
+                self._record.finish()
+            elif await self._run_or_rest(attempt, waited):
+                self._record.finish()
+            else:
+                self._record.suspended(self._told)
         except asyncio.CancelledError:
             if not self._left():
                 self._record.canceled()
@@ -164,6 +193,33 @@ class Execution:
             await self._committed()
             raise
         await self._committed()
+
+    async def _run(self, attempt: Attempt) -> None:
+        plan, services = self._made.compiled.plan, self._desk.services
+        await run_graph(plan, plan.steps, attempt, services, recorder=self._record)
+
+    async def _run_or_rest(self, attempt: Attempt, waited: Sequence[Wait]) -> bool:
+        """Runs the steps until all have ended, or until those that are left wait and nothing more
+        can be done; whether they have ended."""
+        agent = self._made.compiled.plan.agent.name
+        self._waits = waits = RunWaits(self._run_id, agent, self._desk.writer, waited)
+        activity = Activity()
+        graph = asyncio.create_task(
+            self._run(replace(attempt, waits=waits, activity=activity)), name=self._run_id
+        )
+        try:
+            while not graph.done():
+                rest = asyncio.create_task(activity.rest())
+                await asyncio.wait([graph, rest], return_when=asyncio.FIRST_COMPLETED)
+                rest.cancel()
+                if not graph.done() and waits.idle:
+                    self._told = waits.told()
+                    return False
+            graph.result()
+            return True
+        finally:
+            graph.cancel()
+            await asyncio.wait([graph])
 
     async def _committed(self) -> None:
         await self._desk.writer.committed(self._run_id)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dagster import DagsterInstance, build_resources
 
+from agentflow_dagster.orchestration.engine_lane.answers import Answers
 from agentflow_dagster.orchestration.engine_lane.engine import Engine, Workshop
 from agentflow_dagster.orchestration.engine_lane.place import Place
 from agentflow_dagster.orchestration.engine_lane.runs import Desk
@@ -19,6 +20,7 @@ from agentflow_dagster.orchestration.engine_lane.server import listening
 from agentflow_dagster.orchestration.engine_lane.writer import Writer
 from agentflow_dagster.orchestration.location import compile_version
 from agentflow_dagster.orchestration.op import step_services
+from agentflow_dagster.stores.connection import connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -59,7 +61,7 @@ async def serving(
         writing.add_done_callback(_end_without_writer)
         stack.callback(writing.cancel)
         engine = Engine(
-            Desk(step_services(opened, kinds), writer, stores.steps),
+            Desk(step_services(opened, kinds), writer, stores.steps, stores.waits),
             Workshop(instance, stores.versions, partial(compile_version, kinds=kinds), resources),
         )
         stack.push_async_callback(engine.close)
@@ -67,6 +69,8 @@ async def serving(
         await stack.enter_async_context(listening(engine, socket))
         for run_id in owed:
             await engine.resume(run_id)
+        answers = asyncio.create_task(Answers(partial(connect, url), engine.deliver).run())
+        stack.callback(answers.cancel)
         yield engine
 
 

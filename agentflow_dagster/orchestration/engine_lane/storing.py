@@ -16,7 +16,7 @@ from agentflow_dagster.errors import UsageError
 from agentflow_dagster.orchestration.engine_lane.rows import Made, newest_by_asset
 from agentflow_dagster.orchestration.live_events import CHANNEL
 from agentflow_dagster.orchestration.storage import EVENT_ORDER
-from agentflow_dagster.stores import engine_runs, step_rows
+from agentflow_dagster.stores import engine_runs, step_rows, wait_rows
 from agentflow_dagster.stores.changes import Change, change_all
 from agentflow_dagster.stores.inbox import settle_events
 
@@ -133,6 +133,7 @@ async def store(connection: Connection, group: Group) -> None:
         *([(step_rows.OUTPUTS, step_rows.output_values(outputs))] if outputs else ()),
         *_owed(group),
     ]
+    await wait_rows.store(connection, group.waits)
     if not changes:
         return
     told = await change_all(connection, changes)

@@ -13,14 +13,11 @@ ENTRIES = (
         advice="Set a limit with your provider.",
     ),
     Entry(
-        code="AF903",
+        code="AF904",
         severity="warning",
-        means="`onUnknown` is not acted on in this release.",
-        example="`onUnknown: review`",
-        advice=(
-            "Make calls safe to repeat: `tool.http` sends an `Idempotency-Key` that a "
-            "receiver can tell repeats by."
-        ),
+        means="`onUnknown` means nothing for a node with bodies, or for one that waits.",
+        example="`onUnknown: review` on a `logic.loop`",
+        advice="Set it on the node in the body that changes something outside.",
     ),
     Entry(
         code="AF911",
