@@ -103,6 +103,10 @@ class Made(EventRow):
             tags[get_input_event_pointer_tag(key)] = str(known[0]) if known else NULL_EVENT_POINTER
         self.text = self.form.filled(**self.holes, tags=json.dumps(tags))
 
+    def keep_little(self) -> None:
+        """Forgets all but what assets that are made from it have to know, once it is committed."""
+        self.text, self.parents, self.holes = "", {}, {}
+
 
 @dataclass(frozen=True, slots=True)
 class RunChange:

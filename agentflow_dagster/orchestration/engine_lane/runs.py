@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.engine.activity import Activity
@@ -73,12 +73,16 @@ class Desk:
         writer: Commits what they record.
         steps: Where values are kept.
         waits: What runs wait for.
+        beginning: Runs that are being begun, whose first events are made and not yet committed.
+            Of ten thousand that are asked for at once the others wait here: their events would
+            take a hundred MiB, and the first would wait for the last one's.
     """
 
     services: Services
     writer: Writer
     steps: PostgresStepStore
     waits: WaitStore
+    beginning: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(500))
 
 
 class Execution:
@@ -126,22 +130,29 @@ class Execution:
         Raises:
             EventTakenError: the event has another run; there is nothing of this one.
         """
+        journal = GroupJournal(self._run_id, self._desk.writer, self._desk.steps, {})
+        async with self._desk.beginning:
+            input_ = self._take(journal, given, new=new, event_id=event_id)
+            await self._committed()
+        if started is not None:
+            started.set_result(None)
+        if input_ is not None:
+            await self._carry_out(journal, input_)
+
+    def _take(
+        self, journal: GroupJournal, given: JsonObject, *, new: bool, event_id: int | None
+    ) -> JsonObject | None:
+        """Records that the run begins; its input, or None where it is refused."""
         if event_id is not None:
             self._desk.writer.group.taken[self._run_id] = event_id
-        journal = GroupJournal(self._run_id, self._desk.writer, self._desk.steps, {})
         self._record.start(new=new)
         try:
             input_ = self._made.takes.complete(given)
         except UsageError as problem:
             _refuse(self._record, self._made, problem)
-            input_ = None
-        else:
-            journal.add(INPUT, StepOutput("result", cast("Value", input_)))
-        await self._committed()
-        if started is not None:
-            started.set_result(None)
-        if input_ is not None:
-            await self._carry_out(journal, input_)
+            return None
+        journal.add(INPUT, StepOutput("result", cast("Value", input_)))
+        return input_
 
     async def resume(self, past: Past) -> None:
         """Goes on with a run that another engine had begun: what has ended is not done again, what

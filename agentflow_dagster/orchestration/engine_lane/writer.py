@@ -8,7 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.orchestration.engine_lane.place import LostPlaceError
-from agentflow_dagster.orchestration.engine_lane.rows import Group
+from agentflow_dagster.orchestration.engine_lane.rows import Group, Made
 from agentflow_dagster.orchestration.engine_lane.storing import number_events, store
 
 if TYPE_CHECKING:
@@ -91,6 +91,9 @@ class Writer:
             for told in group.told():
                 told.set_exception(problem)
         else:
+            for event in group.events:
+                if isinstance(event, Made):
+                    event.keep_little()
             for told in group.told():
                 told.set_result(None)
 
