@@ -82,7 +82,7 @@ class Desk:
     writer: Writer
     steps: PostgresStepStore
     waits: WaitStore
-    beginning: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(500))
+    beginning: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2_000))
 
 
 class Execution:
