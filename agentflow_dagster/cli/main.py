@@ -38,6 +38,7 @@ _COMMANDS: Mapping[str, str] = {
     "list": "List the agents of this project.",
     "live-view": "Follow runs while they happen.",
     "reject": "Reject what a run waits for.",
+    "retention": "Delete what is past its age.",
     "run": "Run an agent and wait for its result.",
     "runs": "List the newest runs.",
     "schema": "Print the JSON Schema of agent documents.",

@@ -14,15 +14,17 @@ from agentflow_dagster.operations.agents import named_files
 from agentflow_dagster.operations.check import check_file
 from agentflow_dagster.operations.locations import files_location, place_of
 from agentflow_dagster.operations.project import SERVE_VARIABLE, Project
+from agentflow_dagster.operations.retention import project_retention
 from agentflow_dagster.operations.stores import lasting_stores, project_stores
 from agentflow_dagster.operations.storing import store_version
 from agentflow_dagster.operations.testing import DocumentTests
 from agentflow_dagster.orchestration.location import Definitions, Served, agent_definitions
-from agentflow_dagster.orchestration.names import LOCATION_VARIABLE, location_name
+from agentflow_dagster.orchestration.names import LOCATION, LOCATION_VARIABLE, location_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentflow_dagster.orchestration.retention import Retention
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.stores import Version, VersionHash, VersionStore
     from agentflow_dagster.spec.kind import Catalogue, KindConfig
@@ -49,7 +51,20 @@ def project_definitions(resources: Mapping[str, object], *, project: Project) ->
             tester=DocumentTests(),
             others=lambda: others_now(project, stores.versions),
             place=place,
+            retention=_retention(project),
         )
+
+
+def _retention(project: Project) -> Retention | None:
+    """Of the whole project, in the first code location; a version that runs alone needs none."""
+    place = project.variables.get(LOCATION_VARIABLE) or LOCATION
+    if project.variables.get(SERVE_VARIABLE) or place != LOCATION:
+        return None
+    try:
+        return project_retention(project)
+    except UsageError as problem:
+        _log.error("Nothing is deleted: %s", problem)
+        return None
 
 
 @cache

@@ -22,6 +22,10 @@ DATABASE_VARIABLE = "AGENTFLOW_DATABASE_URL"
 """Every process reads the database's URL from here, so that no file holds a password."""
 
 
+_TICKS = {"skipped": 7, "failure": 90, "success": 90}
+"""Days that Dagster's daemon keeps what became of ticks."""
+
+
 def write_instance(home: Path, *, queued: bool, max_runs: int = 10) -> Path:
     """Writes `dagster.yaml` and returns the folder to set as `DAGSTER_HOME`.
 
@@ -79,17 +83,27 @@ def instance_config(home: Path, *, queued: bool, max_runs: int) -> dict[str, obj
         "compute_logs": {
             "module": "agentflow_dagster.orchestration.compute_logs",
             "class": "RunLogs",
-            "config": {"base_dir": str(home / "logs" / "compute")},
+            "config": {"base_dir": str(compute_logs(home))},
         },
         "local_artifact_storage": {
             "module": "dagster._core.storage.root",
             "class": "LocalArtifactStorage",
             "config": {"base_dir": str(home / "dagster-artifacts")},
         },
+        # Of runs and what they leave, retention.py.
+        "retention": {
+            "schedule": {"purge_after_days": _TICKS},
+            "sensor": {"purge_after_days": _TICKS},
+        },
         "run_monitoring": {"enabled": True, "poll_interval_seconds": 10},
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
     }
+
+
+def compute_logs(home: Path) -> Path:
+    """Where what runs print is kept, a folder for each."""
+    return home / "logs" / "compute"
 
 
 def _yaml(config: dict[str, Any]) -> str:

@@ -25,6 +25,8 @@ from agentflow_dagster.orchestration.compile import CompiledAgent, compile_agent
 from agentflow_dagster.orchestration.document_tests import compile_tests
 from agentflow_dagster.orchestration.names import job_name
 from agentflow_dagster.orchestration.pinned_versions import PinnedVersions
+from agentflow_dagster.orchestration.retention_schedule import JOB as RETENTION_JOB
+from agentflow_dagster.orchestration.retention_schedule import retention_schedule
 from agentflow_dagster.orchestration.triggers import schedules, sensor
 from agentflow_dagster.ports.stores import GenerationId
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from agentflow_dagster.orchestration.document_tests import Tester
+    from agentflow_dagster.orchestration.retention import Retention
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.ports.stores import Version, VersionStore
     from agentflow_dagster.spec.kind import KindConfig
@@ -64,6 +67,7 @@ def agent_definitions(
     tester: Tester | None = None,
     others: Callable[[], Sequence[Version]] = tuple,
     place: Place = nowhere_else,
+    retention: Retention | None = None,
 ) -> Definitions:
     """Builds the definitions; call it inside a function decorated with `dagster.definitions`.
 
@@ -76,7 +80,12 @@ def agent_definitions(
         others: What other code locations serve now and the agents of this one may run by name; not
             asked while a run is being rebuilt.
         place: The code location of an agent.
+        retention: Deletes what is past its age, by a schedule of this location's; None leaves that
+            to another location.
     """
+    upkeep = [retention_schedule(retention)] if retention is not None else []
+    if ONE_JOB.get() == RETENTION_JOB and upkeep:
+        return Definitions(schedules=upkeep)
     context = DefinitionsLoadContext.get()
     rebuilding = context.load_type == DefinitionsLoadType.RECONSTRUCTION
     if rebuilding and GENERATION in context.reconstruction_metadata:
@@ -100,7 +109,8 @@ def agent_definitions(
     context.add_to_pending_reconstruction_metadata(GENERATION, generation)
     if elsewhere:
         context.add_to_pending_reconstruction_metadata(OTHERS, elsewhere)
-    return _definitions(served, peers, kinds, resources, tester)
+    made = _definitions(served, peers, kinds, resources, tester)
+    return Definitions.merge(made, Definitions(schedules=upkeep)) if upkeep else made
 
 
 def _versions(served: Sequence[Served]) -> list[Version]:

@@ -155,6 +155,12 @@ class Config(Element):
         default="none",
         description="Retries (three attempts) for nodes that say nothing of their own.",
     )
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=3_650,
+        description="Days that runs are kept after their end; the project says it otherwise.",
+    )
 
 
 class Budget(Element):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+
+FOLDERS = 256
+"""How many folders the files are in, by the first two digits of their hashes."""
+_MOST_NAMES = 1_000
 
 
 class ArtifactFolder:
@@ -30,9 +40,12 @@ class ArtifactFolder:
         path = self._path(digest)
         try:
             _make_folder(path.parent)
-            if not path.exists() or _digest(path.read_bytes()) != digest:
-                _write_whole(path, data)
-            _sync(path.parent)
+            with _locked(path.parent, fcntl.LOCK_SH):
+                if path.exists() and _digest(path.read_bytes()) == digest:
+                    os.utime(path)  # So that `drop` does not take it for one that nobody wants.
+                else:
+                    _write_whole(path, data)
+                _sync(path.parent)
         except OSError as error:
             raise StoreError(
                 f"{len(data):,} bytes cannot be written to {str(self._root)!r}: {error}.",
@@ -60,12 +73,58 @@ class ArtifactFolder:
             )
         return data
 
+    def drop(
+        self, number: int, named: Callable[[Sequence[str]], Collection[str]], *, before: float
+    ) -> Iterator[int]:
+        """Deletes the files of one of `FOLDERS` folders that nobody names; gives the size of each.
+
+        Args:
+            number: Which folder.
+            named: Which of some hashes are named somewhere.
+            before: Only what was last written before (Unix seconds): what is written is named a
+                little later.
+        """
+        folder = self._root / "sha256" / f"{number:02x}"
+        if not folder.is_dir():
+            return
+        old = [path for path in sorted(folder.iterdir()) if path.stat().st_mtime < before]
+        for start in range(0, len(old), _MOST_NAMES):
+            some = old[start : start + _MOST_NAMES]
+            kept = set(named([path.name for path in some]))
+            for path in some:
+                if path.name not in kept and (size := _dropped(path, before)) is not None:
+                    yield size
+
     def _path(self, digest: str) -> Path:
         return self._root / "sha256" / digest[:2] / digest
 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _dropped(path: Path, before: float) -> int | None:
+    """Deletes a file unless it was written again meanwhile; its size."""
+    with _locked(path.parent, fcntl.LOCK_EX):
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return None  # Another has been here.
+        if found.st_mtime >= before:
+            return None
+        path.unlink()
+        return found.st_size
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Generator[None]:
+    """Those who write into a folder share its lock; who deletes there has it alone."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -96,6 +96,11 @@ step_outputs = Table(
     Column("facts", JSON, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     CheckConstraint("num_nonnulls(body, body_artifact) = 1", name="one_place"),
+    Index(
+        "ix_step_outputs_body_artifact",
+        "body_artifact",
+        postgresql_where=text("body_artifact IS NOT NULL"),
+    ),
 )
 
 step_parts = Table(
@@ -114,6 +119,7 @@ step_parts = Table(
         ondelete="CASCADE",
     ),
     CheckConstraint("num_nonnulls(data, artifact) = 1", name="one_place"),
+    Index("ix_step_parts_artifact", "artifact", postgresql_where=text("artifact IS NOT NULL")),
 )
 
 inbox = Table(

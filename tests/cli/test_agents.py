@@ -111,6 +111,8 @@ def test_the_words_of_workflows(project: Project) -> None:
 def test_no_runs_yet(shared: Project) -> None:
     assert shared.call("runs").stdout == "No runs yet.\n"
     assert told(shared, "runs", "adds-up") == {"runs": []}
+    assert told(shared, "retention", "--dry-run")["runs"] == 0
+    assert shared.call("retention").stdout.startswith("0 runs, 0 events, 0 outputs, 0 calls")
 
 
 def test_variables_of_the_project_are_read_and_not_shown(project: Project) -> None:

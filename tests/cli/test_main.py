@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Project
 
-IN_A_PROJECT = ["demo", "down", "list", "live-view", "runs", "up"]
+IN_A_PROJECT = ["demo", "down", "list", "live-view", "retention", "runs", "up"]
 
 
 @pytest.mark.parametrize("name", _COMMANDS)

@@ -47,6 +47,9 @@ spec:
 
 BELOW = """query($tag: ExecutionTag!) { runsOrError(filter: {tags: [$tag]}) {
   ... on Runs { results { jobName } } } }"""
+LAUNCH_RETENTION = """mutation { launchRun(executionParams: { selector: {
+  repositoryLocationName: "agentflow", repositoryName: "__repository__",
+  jobName: "agentflow_retention" } }) { ... on LaunchRunSuccess { run { runId } } } }"""
 SAMPLES = Path(__file__).parents[2] / "notebooks"
 BILL = {"subject": "Charged twice", "body": "My card was charged twice for one invoice."}
 CRASH = {"subject": "Crash on save", "body": "The editor crashes when I save a file."}
@@ -299,6 +302,15 @@ def test_the_workflow_of_the_samples_from_deploying_to_deleting(up: Up) -> None:
     assert not ours & shown(up)
     listed = json.loads(project.call("list", "workflows", "--json").stdout)["agents"]
     assert name not in {one["name"] for one in listed}
+
+
+def test_what_is_past_its_age_is_deleted_by_a_schedule(up: Up) -> None:
+    assert "agentflow_retention__hourly" in shown(up)
+    launched = asked(up, LAUNCH_RETENTION)["launchRun"]["run"]["runId"]
+    done = up.project.call("live-view", launched, "--json")
+    assert done.returncode == 0, done.stdout
+    steps = [line["node"] for line in map(json.loads, done.stdout.splitlines()) if "node" in line]
+    assert set(steps) == {"clear"}
 
 
 def asked(up: Up, query: str, tag: dict[str, str] | None = None) -> dict[str, Any]:
