@@ -1,4 +1,4 @@
-"""The engine lane records a run as Dagster's own executor does.
+"""The engine lane and the process lane record a run as Dagster's own executor does.
 
 What may differ, and why:
 
@@ -7,6 +7,8 @@ What may differ, and why:
 - RESOURCE_INIT_STARTED, RESOURCE_INIT_SUCCESS: the engine's adapters are there before the run;
 - LOGS_CAPTURED: the engine's runs share one process, whose output is none of theirs alone; what a
   step prints is in its log;
+- "Started process for run", "Process for run exited": the process lane's alone here, as stock runs
+  of this bench have no process of their own;
 - steps that do not wait for each other run side by side, so that only the order of each step's own
   events is compared, and that of the run's own;
 - the stack of an error, and in what it was raised: they are the executor's;
@@ -16,7 +18,6 @@ What may differ, and why:
 from __future__ import annotations
 
 import json
-import re
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -25,103 +26,58 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from agentflow_dagster.errors import ModelError
+from tests.conformance import process_lane
+from tests.conformance.records import same
 from tests.orchestration import lane, samples
+from tests.orchestration.bench import Bench
 from tests.orchestration.random_agents import agents, document, plots
+from tests.orchestration.samples import agent
 from tests.orchestration.test_semantics import checks, script
 from tests.support.properties import THOROUGH
 
 if TYPE_CHECKING:
-    from dagster import EventLogEntry
+    from collections.abc import Callable, Sequence
 
     from agentflow_dagster.ports.model import ModelRequest
     from agentflow_dagster.spec.values import JsonObject
-    from tests.orchestration.bench import Bench, Ran
+    from tests.orchestration.bench import Ran
 
-NOT_OF_BOTH = {
-    *("PIPELINE_STARTING", "RESOURCE_INIT_STARTED", "RESOURCE_INIT_SUCCESS", "LOGS_CAPTURED")
-}
-_TIMES = re.compile(r"(in |pid: )[\d.]+(ms|s|m|h)?|(\d+m)?[\d.]+ms")
-_FREE = {"timestamp", "pid", "duration_ms", "stack", "run_id", "latency_ms", "context"}
+    Lane = Callable[[Bench, str, JsonObject | None], Ran]
+
 _numbers = count()
 
 
-def told(ran: Ran) -> dict[str, list[Any]]:
-    """The run's own events, and those of each step, without what may differ."""
-    pointers = {str(number): f"event of {key}" for number, key in made(ran).items()}
-    found: dict[str, list[Any]] = {}
-    for entry in ran.events:
-        event = entry.dagster_event
-        if event is None or event.event_type_value not in NOT_OF_BOTH:
-            found.setdefault(entry.step_key or "", []).append(
-                plain(entry, pointers, several=len(ran.failed) > 1)
-            )
-    return found
+def alike(
+    bench: Bench,
+    name: str,
+    input_: JsonObject | None = None,
+    *,
+    scripted: Callable[[], object] = lambda: None,
+    lanes: Sequence[Lane] = (lane.run, process_lane.run),
+) -> Ran:
+    """Runs an agent in every lane, and compares what is recorded; Dagster's own record.
 
-
-def made(ran: Ran) -> dict[int, str]:
-    """The asset that each materialization of the run made, by the event's id."""
-    return {
-        storage_id: str(entry.asset_materialization.asset_key)
-        for storage_id, entry in zip(ran.ids, ran.events, strict=True)
-        if entry.asset_materialization is not None
-    }
-
-
-def plain(entry: EventLogEntry, pointers: dict[str, str], *, several: bool) -> Any:
-    def walk(value: Any) -> Any:
-        match value:
-            case dict() if value.get("label") == "latency_ms":
-                return "latency"
-            case dict():
-                return {
-                    k: pointers.get(v, "another run's")
-                    if "input_event_pointer" in k and v != "NULL"
-                    else walk(v)
-                    for k, v in value.items()
-                    if k not in _FREE and not (k == "first_step_failure_event" and several)
-                }
-            case list():
-                return [walk(inner) for inner in value]
-            case str() if "Steps failed: " in value:
-                return sorted(re.findall(r"'(.*?)'", value))
-            case str():
-                return _TIMES.sub("…", value)
-            case _:
-                return value
-
-    return walk(json.loads(entry.to_json()))
-
-
-def same(ours: Ran, stock: Ran) -> None:
-    assert ours.status == stock.status
-    assert ours.tags == stock.tags
-    mine, theirs = told(ours), told(stock)
-    assert mine.keys() == theirs.keys()
-    for step, events in theirs.items():
-        assert [kind(e) for e in mine[step]] == [kind(e) for e in events], step
-        assert mine[step] == events, step
-    assert {n: (o.port, o.value) for n, o in ours.values.items()} == {
-        n: (o.port, o.value) for n, o in stock.values.items()
-    }
-    free = {"latency_ms"}
-    assert {
-        n: {k: v for k, v in o.facts.items() if k not in free} for n, o in ours.values.items()
-    } == {n: {k: v for k, v in o.facts.items() if k not in free} for n, o in stock.values.items()}
-
-
-def kind(event: Any) -> str:
-    return (event["dagster_event"] or {}).get("event_type_value") or event["user_message"]
-
-
-def both(bench: Bench, agent: str, input_: JsonObject | None = None) -> tuple[Ran, Ran]:
-    """The same run in the engine lane and by Dagster."""
-    return lane.run(bench, agent, input_), bench.run(agent, input_)
+    Args:
+        bench: Where it is served.
+        name: The agent.
+        input_: Its input.
+        scripted: Says anew what the model is to answer, before each run.
+        lanes: Those that are compared with Dagster.
+    """
+    ran: list[Ran] = []
+    for run in (*lanes, Bench.run):
+        scripted()
+        ran.append(run(bench, name, input_))
+    *ours, stock = ran
+    for one in ours:
+        same(one, stock)
+    return stock
 
 
 @pytest.mark.parametrize("body", ["a bug", "something else"])
 def test_branches(bench: Bench, body: str) -> None:
     bench.serve(samples.TRIAGE)
-    same(*both(bench, "support-triage", {"body": body}))
+    alike(bench, "support-triage", {"body": body})
 
 
 CHAIN: JsonObject = {
@@ -146,7 +102,7 @@ CHAIN: JsonObject = {
 
 def test_a_step_that_its_when_skips(bench: Bench) -> None:
     bench.serve(CHAIN)
-    same(*both(bench, "chain", {"n": 1}))
+    alike(bench, "chain", {"n": 1})
 
 
 def failing(bench: Bench, prompt: str, times: int) -> None:
@@ -165,19 +121,120 @@ def failing(bench: Bench, prompt: str, times: int) -> None:
 @pytest.mark.parametrize(("prompt", "times"), [("1", 1), ("1", 2), ("1", 3), ("fine", 1)])
 def test_retries_and_failures(bench: Bench, prompt: str, times: int) -> None:
     bench.serve(CHAIN)
-    failing(bench, prompt, times)
-    ours = lane.run(bench, "chain", {"n": 1})
-    failing(bench, prompt, times)
-    same(ours, bench.run("chain", {"n": 1}))
+    alike(bench, "chain", {"n": 1}, scripted=lambda: failing(bench, prompt, times))
 
 
 def test_an_input_that_does_not_fit(bench: Bench) -> None:
-    agent: Any = json.loads(json.dumps(CHAIN))
-    agent["spec"]["inputs"]["properties"]["n"]["minimum"] = 1
-    bench.serve(agent)
-    ours, stock = both(bench, "chain", {"n": 0})
-    assert ours.status == "FAILURE"
-    same(ours, stock)
+    document: Any = json.loads(json.dumps(CHAIN))
+    document["spec"]["inputs"]["properties"]["n"]["minimum"] = 1
+    bench.serve(document)
+    assert alike(bench, "chain", {"n": 0}).status == "FAILURE"
+
+
+DIAMOND = """
+    source: {kind: ai.chat, with: {prompt: source}}
+    left: {kind: ai.chat, with: {prompt: "left {{source.output.text}}"}}
+    right: {kind: ai.chat, with: {prompt: "right {{source.output.text}}"}}
+    below: {kind: ai.chat, with: {prompt: "{{left.output.text}} {{right.output.text}}"}}
+    aside: {kind: ai.chat, after: [left, right], join: any, with: {prompt: aside}}
+"""
+
+
+@pytest.mark.parametrize("fails", ["", "left fine"])
+def test_joins(bench: Bench, fails: str) -> None:
+    bench.serve(agent("diamond", DIAMOND))
+    stock = alike(bench, "diamond", scripted=lambda: failing(bench, fails, 1))
+    assert stock.status == ("FAILURE" if fails else "SUCCESS")
+
+
+OVER = """
+    each:
+      kind: logic.loop
+      with:
+        over: "{{input.words}}"
+        as: word
+        concurrency: 2
+        body:
+          nodes:
+            ask: {kind: ai.chat, with: {prompt: "{{word}}"}}
+            tell: {kind: ai.chat, with: {prompt: "tell {{ask.output.text}}"}}
+          outputs: {said: "{{tell.output.text}}"}
+    last: {kind: ai.chat, with: {prompt: "{{string(size(each.output.items))}}"}}
+"""
+WHILE = """
+    count:
+      kind: logic.loop
+      with:
+        state: {n: 0}
+        while: "{{state.n < 3}}"
+        next: {n: "{{state.n + 1}}"}
+        maxIterations: 5
+        body:
+          nodes:
+            ask: {kind: ai.chat, with: {prompt: "round {{string(state.n)}}"}}
+          outputs: {}
+    last: {kind: ai.chat, after: [count], with: {prompt: last}}
+"""
+
+
+@pytest.mark.parametrize("fails", ["", "b"])
+def test_loops_over_a_list(bench: Bench, fails: str) -> None:
+    inputs = "{words: {type: array, items: {type: string}}}"
+    bench.serve(agent("over", OVER, inputs=inputs))
+    words: JsonObject = {"words": ["a", "b", "c"]}
+    stock = alike(bench, "over", words, scripted=lambda: failing(bench, fails, 1))
+    assert stock.failed == ({"each"} if fails else set())
+
+
+def test_loops_while_something_holds(bench: Bench) -> None:
+    bench.serve(agent("rounds", WHILE))
+    assert alike(bench, "rounds").status == "SUCCESS"
+
+
+HANDLED = """
+    shaky:
+      kind: ai.chat
+      retry: {maxAttempts: 2, backoff: fixed, delay: 1ms}
+      onError: {to: handler}
+      with: {prompt: shaky}
+    handler: {kind: ai.chat, with: {prompt: "handle {{shaky.error.message}}"}}
+    after: {kind: ai.chat, with: {prompt: "{{shaky.output.text}}"}}
+    done: {kind: logic.merge, join: any, with: {from: [after, handler]}}
+"""
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_errors_that_are_handled(bench: Bench, times: int) -> None:
+    bench.serve(agent("handled", HANDLED))
+    stock = alike(bench, "handled", scripted=lambda: failing(bench, "shaky", times))
+    assert stock.status == "SUCCESS"
+    assert ("handler" in stock.succeeded) == (times == 2)
+
+
+SLOW = """
+    slow: {kind: ai.chat, timeout: 50ms, ON_ERROR with: {prompt: slow}}
+    rescue: {kind: ai.chat, after: [slow], with: {prompt: rescue}}
+"""
+
+
+@pytest.mark.parametrize("handled", [True, False])
+def test_timeouts(bench: Bench, handled: bool) -> None:
+    taken = "onError: {to: rescue}, " if handled else ""
+    nodes = SLOW.replace("ON_ERROR ", taken).replace("after: [slow], " if handled else "\0", "")
+    bench.serve(agent("patient", nodes))
+    stock = alike(bench, "patient", scripted=lambda: bench.model.hang_on("slow"))
+    assert stock.status == ("SUCCESS" if handled else "FAILURE")
+
+
+@pytest.mark.parametrize("nodes", [["draft"], ["classify", "done"], ["file_bug", "draft"]])
+def test_partial_runs_in_a_process(bench: Bench, nodes: list[str]) -> None:
+    """The engine leaves these to the other lanes."""
+    bench.serve(samples.TRIAGE)
+    source = bench.run("support-triage", {"body": "a bug"})
+    config: JsonObject = {"source_run": source.run_id}
+    select = [f"support_triage/{node}" for node in nodes]
+    forked = process_lane.run(bench, "support-triage", config=config, select=select)
+    same(forked, bench.partial("support-triage", *nodes, config=config))
 
 
 @settings(
@@ -194,11 +251,11 @@ def test_an_input_that_does_not_fit(bench: Bench) -> None:
 )
 @given(data=st.data())
 def test_random_agents(bench: Bench, data: st.DataObject) -> None:
-    agent = data.draw(agents())
-    assume(checks(bench, document("random", agent)))
-    plot = data.draw(plots(agent))
+    drawn = data.draw(agents())
+    assume(checks(bench, document("random", drawn)))
+    plot = data.draw(plots(drawn))
     name = f"random-{next(_numbers)}"
     bench.clear()
-    bench.serve(document(name, agent))
-    script(bench, plot)
-    same(*both(bench, name, plot.input(agent)))
+    bench.serve(document(name, drawn))
+    lanes = (lane.run, process_lane.run) if THOROUGH else (lane.run,)
+    alike(bench, name, plot.input(drawn), scripted=lambda: script(bench, plot), lanes=lanes)

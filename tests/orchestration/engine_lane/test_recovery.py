@@ -12,7 +12,7 @@ from dagster import DagsterEventType
 from agentflow_dagster.orchestration.engine_lane.place import LostPlaceError, Place
 from agentflow_dagster.stores import engine_runs
 from agentflow_dagster.stores.connection import connect
-from tests.conformance.test_lanes import told
+from tests.conformance.records import told
 from tests.orchestration import lane
 from tests.orchestration.engine_lane.test_engine import CHAIN, until_asked
 from tests.orchestration.samples import TRIAGE
