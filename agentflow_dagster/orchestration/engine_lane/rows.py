@@ -98,8 +98,9 @@ class Made(EventRow):
         }
         self.data_version = compute_logical_data_version(self.code_version, versions).value
         tags = {CODE_VERSION_TAG: self.code_version, DATA_VERSION_TAG: self.data_version}
-        for key, known in inputs.items():
+        for key in inputs:
             tags[get_input_data_version_tag(key)] = versions[key].value
+        for key, known in inputs.items():
             tags[get_input_event_pointer_tag(key)] = str(known[0]) if known else NULL_EVENT_POINTER
         self.text = self.form.filled(**self.holes, tags=json.dumps(tags))
 
