@@ -165,7 +165,8 @@ def test_a_run_that_succeeds(bench: Bench) -> None:
     assert {one["staleStatus"] for one in _assets(ours)} == {"FRESH"}
 
 
-@pytest.mark.parametrize("times", [pytest.param(1, marks=pytest.mark.soak), 2])
+@pytest.mark.soak
+@pytest.mark.parametrize("times", [1, 2])
 def test_a_run_with_retries_and_an_error_that_is_handled(bench: Bench, times: int) -> None:
     def serve() -> None:
         bench.serve(agent("handled", HANDLED))
