@@ -120,7 +120,7 @@ class Bench:
         stored = self.workshop.versions.put(
             agent.name, cast("Any", content_hash(agent)), to_json(agent), {}
         )
-        return self.workshop.blueprint(stored.hash, {"text": "x"})
+        return self.workshop.blueprint(stored.hash)
 
     async def run(self, made: Blueprint) -> str:
         """Carries out one new run; its id."""

@@ -52,6 +52,7 @@ class Routes:
         self._lock = Lock()
         self._known: Live | None = None
         self._read_at = float("-inf")
+        self._revision = -1
 
     def find(self, method: str, path: str) -> Target | None:
         """The trigger that listens there; the agent deployed first where two do."""
@@ -73,7 +74,9 @@ class Routes:
             now = time.monotonic()
             if self._known is None or now - self._read_at > _SECONDS_KNOWN:
                 self._read_at = now  # before reading: not every call is to wait for a lost store
-                self._known = self._read()
+                revision = self._versions.revision(self._environment)
+                if self._known is None or revision != self._revision:
+                    self._known, self._revision = self._read(), revision
             return self._known
 
     def _read(self) -> Live:

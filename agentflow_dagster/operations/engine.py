@@ -53,7 +53,10 @@ async def serve(project: Project, socket: Path) -> None:
         database_url(project.home, project.variables) as url,
         project_stores(project) as stores,
     ):
-        async with serving(url, stores, all_kinds(), _resources(project), socket=socket):
+        resources, environment = _resources(project), project.environment
+        async with serving(
+            url, stores, all_kinds(), resources, socket=socket, environment=environment
+        ):
             await _told_to_stop()
 
 

@@ -98,6 +98,10 @@ class VersionStore(Protocol):
         """What is live, ordered by agent name."""
         ...
 
+    def revision(self, environment: str) -> int:
+        """How often what is live there has changed."""
+        ...
+
     def locations(self, environment: str) -> Mapping[int, int]:
         """How many agents are live in each code location that ever had one."""
         ...

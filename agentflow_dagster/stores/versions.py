@@ -97,6 +97,13 @@ class PostgresVersionStore:
             rows = connection.execute(_DEPLOYMENTS.where(_lasting(environment)))
             return sorted(map(_deployment, rows), key=lambda each: each.version.agent)
 
+    def revision(self, environment: str) -> int:
+        """How often what is live there has changed."""
+        # Not the newest id: another that is lower may be committed after it.
+        changes = sa.select(sa.func.count()).where(deployments.c.environment == environment)
+        with transaction(self._engine) as connection:
+            return connection.scalar(changes) or 0
+
     def locations(self, environment: str) -> Mapping[int, int]:
         """How many agents are live in each code location that ever had one."""
         with transaction(self._engine) as connection:

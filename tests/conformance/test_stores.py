@@ -100,6 +100,15 @@ class TestVersions:
         assert versions.deploy("production", digest("a")) == (first, False)
         assert list(versions.history("production", "triage")) == [first]
 
+    def test_a_revision_for_every_change(self, versions: VersionStore) -> None:
+        put(versions, "triage", "a")
+        assert versions.revision("production") == 0
+        versions.deploy("production", digest("a"))
+        versions.deploy("production", digest("a"))
+        assert versions.revision("production") == 1
+        versions.undeploy("production", "triage")
+        assert (versions.revision("production"), versions.revision("staging")) == (2, 0)
+
     def test_number_is_kept_in_another_environment(self, versions: VersionStore) -> None:
         put(versions, "triage", "a")
         put(versions, "triage", "b")

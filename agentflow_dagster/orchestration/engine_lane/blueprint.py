@@ -94,7 +94,6 @@ def blueprint(
     resources: Mapping[str, object],
     instance: DagsterInstance,
     *,
-    example: JsonObject,
     location: str = names.LOCATION,
 ) -> Blueprint:
     """Stores a version's snapshots and makes its blueprint.
@@ -103,14 +102,14 @@ def blueprint(
         compiled: The version.
         resources: `RUN_RESOURCES`, by key.
         instance: Where its runs are recorded.
-        example: Some input that meets its schema.
         location: The code location where the UI finds its job.
     """
     plan = compiled.plan
     job = Definitions(
         assets=compiled.assets, jobs=[compiled.job], resources=dict(resources)
     ).resolve_job_def(names.job_name(plan.agent.name))
-    config = run_config(names.dagster_name(plan.agent.name), example)
+    # Dagster wants some that it would take; that of a source run needs no input to be made up.
+    config = {"ops": {names.dagster_name(plan.agent.name): {"config": {"source_run": "none"}}}}
     execution_plan = create_execution_plan(job, config)
     origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), _REPOSITORY)
     snapshot = snapshot_from_execution_plan(execution_plan, job.get_job_snapshot_id())

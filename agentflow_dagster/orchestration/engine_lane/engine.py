@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from dagster import DagsterRunStatus
 from sqlalchemy.exc import DBAPIError
 
-from agentflow_dagster.errors import StoreError, UsageError
+from agentflow_dagster.errors import RunError, StoreError, UsageError
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.engine_lane.blueprint import blueprint
 from agentflow_dagster.orchestration.engine_lane.past import past_of
@@ -56,9 +56,7 @@ class Workshop:
     compile: Callable[[Version], CompiledAgent]
     resources: Mapping[str, object]
 
-    def blueprint(
-        self, hash_: str, example: JsonObject, *, location: str = names.LOCATION
-    ) -> Blueprint:
+    def blueprint(self, hash_: str, *, location: str = names.LOCATION) -> Blueprint:
         """A version, ready to run; takes a tenth of a second.
 
         Raises:
@@ -69,9 +67,7 @@ class Workshop:
         if version is None:
             raise UsageError(f"There is no version {hash_!r}.")
         compiled = self.compile(version)
-        return blueprint(
-            compiled, self.resources, self.instance, example=example, location=location
-        )
+        return blueprint(compiled, self.resources, self.instance, location=location)
 
 
 class Engine:
@@ -126,7 +122,7 @@ class Engine:
             raise UsageError(f"Run {run_id} is {run.status.value}.")
         agent = run.tags[names.AGENT_TAG]
         given = cast("JsonObject", given_config(run, agent).get("input") or {})
-        made = await self._blueprint(run.tags[names.VERSION_TAG], given)
+        made = await self._blueprint_of(run)
         if if_room and self._under_way[agent] >= made.most_at_once:
             return False
         await self._begin(made, run, given, new=False)
@@ -141,7 +137,7 @@ class Engine:
             UsageError: there is no such version, or the event has its run.
         """
         given = cast("JsonObject", asked.input)
-        made = await self._blueprint(asked.version, given, location=asked.location)
+        made = await self._blueprint(asked.version, asked.location)
         agent = made.compiled.plan.agent.name
         if names.ENGINE_TAG not in made.run.tags or self._under_way[agent] >= made.most_at_once:
             return False
@@ -192,8 +188,7 @@ class Engine:
         past = await self._past(run_id)
         if not past.waits:
             return False
-        given = cast("JsonObject", past.outputs[names.INPUT].value)
-        made = await self._blueprint(run.tags[names.VERSION_TAG], given)
+        made = await self._blueprint_of(run)
         await self._execution(made, run).cancel(past)
         return True
 
@@ -236,8 +231,9 @@ class Engine:
             self._owes_no_more(run_id)
             return False
         past = await self._past(run_id)
-        given = cast("JsonObject", past.outputs[names.INPUT].value)
-        made = await self._blueprint(run.tags[names.VERSION_TAG], given)
+        if names.INPUT not in past.outputs:
+            raise RunError(f"The input of run {run_id} is gone.")
+        made = await self._blueprint_of(run)
         execution = self._execution(made, run)
         task = self._track(run, execution, execution.resume(past))
         if run.status == DagsterRunStatus.CANCELING:
@@ -292,13 +288,25 @@ class Engine:
         if problem is not None and not isinstance(problem, EventTakenError):
             _log.error("Run %s cannot go on: %s", run.run_id, problem, exc_info=problem)
 
-    async def _blueprint(
-        self, hash_: str, example: JsonObject, *, location: str = names.LOCATION
-    ) -> Blueprint:
+    async def make_ready(self, version: str, location: str) -> None:
+        """Makes a version ready, so that its first run need not wait for that.
+
+        Args:
+            version: Its hash.
+            location: The name of the code location that serves it.
+        """
+        await self._blueprint(version, location)
+
+    async def _blueprint_of(self, run: DagsterRun) -> Blueprint:
+        origin = run.remote_job_origin
+        location = origin.location_name if origin else names.LOCATION
+        return await self._blueprint(run.tags[names.VERSION_TAG], location)
+
+    async def _blueprint(self, hash_: str, location: str) -> Blueprint:
         key = (hash_, location)
         making = self._blueprints.get(key)
         if making is None:
-            work = asyncio.to_thread(self._workshop.blueprint, hash_, example, location=location)
+            work = asyncio.to_thread(self._workshop.blueprint, hash_, location=location)
             making = self._blueprints[key] = asyncio.create_task(work)
             while len(self._blueprints) > _MOST_BLUEPRINTS:  # the one made first; its runs keep it
                 self._blueprints.pop(next(iter(self._blueprints)))

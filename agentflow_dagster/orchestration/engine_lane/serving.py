@@ -15,6 +15,7 @@ from dagster import DagsterInstance, build_resources
 from agentflow_dagster.orchestration.engine_lane.answers import Answers
 from agentflow_dagster.orchestration.engine_lane.engine import Engine, Workshop
 from agentflow_dagster.orchestration.engine_lane.place import Place
+from agentflow_dagster.orchestration.engine_lane.readiness import Readiness
 from agentflow_dagster.orchestration.engine_lane.runs import Desk
 from agentflow_dagster.orchestration.engine_lane.server import listening
 from agentflow_dagster.orchestration.engine_lane.writer import Writer
@@ -41,6 +42,7 @@ async def serving(
     resources: Mapping[str, object],
     *,
     socket: Path,
+    environment: str,
 ) -> AsyncGenerator[Engine]:
     """Carries out runs; at the end of the block they are left as they are.
 
@@ -50,6 +52,7 @@ async def serving(
         kinds: Every node kind known here.
         resources: `RUN_RESOURCES`, by key.
         socket: Where the engine is asked.
+        environment: Whose agents are made ready before their first runs.
     """
     async with AsyncExitStack() as stack:
         instance = stack.enter_context(DagsterInstance.get())
@@ -71,6 +74,10 @@ async def serving(
             await engine.resume(run_id)
         answers = asyncio.create_task(Answers(partial(connect, url), engine.deliver).run())
         stack.callback(answers.cancel)
+        ready = asyncio.create_task(
+            Readiness(stores.versions, environment, engine.make_ready).run()
+        )
+        stack.callback(ready.cancel)
         yield engine
 
 
