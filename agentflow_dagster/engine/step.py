@@ -13,10 +13,12 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.engine.activity import Activity
+from agentflow_dagster.engine.callbacks import callback_token, with_callback_url
 from agentflow_dagster.engine.failures import redacted_checks, run_error
 from agentflow_dagster.engine.redaction import MIN_LENGTH, Redactor
 from agentflow_dagster.engine.scope import node_values
 from agentflow_dagster.engine.stand_ins import StandIn, stand_in
+from agentflow_dagster.engine.sub_steps import SubSteps
 from agentflow_dagster.engine.waiting import ActiveLimit, StepWaits
 from agentflow_dagster.errors import RunError, StepTimeout
 from agentflow_dagster.graph import templates
@@ -58,6 +60,7 @@ class Services:
     """The adapters that steps work with; built in one place and handed in.
 
     Where a test has something stand in for nodes, `stand_ins` says what, by their paths.
+    `public_url` is where others reach the front door.
     """
 
     kinds: Mapping[str, Kind[KindConfig]]
@@ -69,6 +72,7 @@ class Services:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     data: Path | None = None
     stand_ins: Mapping[str, StandIn] = field(default_factory=dict[str, StandIn])
+    public_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +225,16 @@ async def _attempt(
         return None
     if instead is not None:
         return instead.result()
+    path = attempt.surroundings.path + step.name
+    token = ""
+    if kind.called_back:
+        token = await callback_token(attempt.surroundings.journal, path)
+        scope = with_callback_url(scope, services.public_url, token)
     filled = cast("dict[str, Value]", templates.fill(kind.templated(node.with_), scope))
     config = kind.config.model_validate({**node.with_, **filled}, by_alias=True, by_name=False)
     setup = plan.agent.spec.defaults.code
     limit = ActiveLimit(step.timeout + _GRACE)
     limits = (*attempt.limits, limit)
-    path = attempt.surroundings.path + step.name
     inside = replace(attempt, limits=limits) if step.bodies else attempt
     context = NodeContext(
         run_id=attempt.run_id,
@@ -249,6 +257,8 @@ async def _attempt(
         agents=services.agents,
         notebooks=services.notebooks,
         bodies=StepBodies(plan, step, inside, services, scope=scope),
+        callback_token=token,
+        sub_steps=SubSteps(attempt.surroundings.journal, path),
         waits=StepWaits(attempt.waits, path, redactor, limits, attempt.activity),
     )
     try:

@@ -78,19 +78,30 @@ class StepWaits:
         self._limits = limits
         self._activity = activity
 
+    async def ask(self, asked: Asked) -> None:
+        """Asks; once this returns an answer can come.
+
+        Raises:
+            RunError: nothing can be waited for here.
+        """
+        await self._waits.ask(self._path, self._fit_to_show(asked))
+
     async def answer(self, asked: Asked) -> Answer:
         """The answer, once it is there.
 
         Raises:
             RunError: nothing can be waited for here.
         """
-        subject = cast("JsonObject", self._redactor.value(cast("Value", asked.subject)))
         for limit in self._limits:
             limit.pause()
         self._activity.leave()
         try:
-            return await self._waits.answer(self._path, replace(asked, subject=subject))
+            return await self._waits.answer(self._path, self._fit_to_show(asked))
         finally:
             self._activity.enter()
             for limit in self._limits:
                 limit.go_on()
+
+    def _fit_to_show(self, asked: Asked) -> Asked:
+        subject = cast("JsonObject", self._redactor.value(cast("Value", asked.subject)))
+        return replace(asked, subject=subject)

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from agentflow_dagster import __version__
 from agentflow_dagster.errors import AgentFlowError, RunError, StoreError, UsageError
+from agentflow_dagster.gateway.callbacks import called_back
 from agentflow_dagster.gateway.event import idempotency_key, read_event
 from agentflow_dagster.gateway.starts import Starts
 from agentflow_dagster.gateway.webhooks import Routes, Target
@@ -117,6 +118,10 @@ def create_app(settings: Settings) -> FastAPI:
         body = {"event_id": accepted.id, "run_key": accepted.run_key, "duplicate": not new}
         return JSONResponse(body, status_code=202)
 
+    async def callback(token: str, request: Request) -> JSONResponse:
+        return await called_back(app.state.stores.waits, token, request)
+
+    app.add_api_route("/callbacks/{token}", callback, methods=["POST"])
     return app
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from agentflow_dagster.graph import edges, templates
 from agentflow_dagster.graph.partitions import run_schema
 from agentflow_dagster.spec.diagnostics import Diagnostic, error, pointer
-from agentflow_dagster.spec.schemas import schema_at_path, schema_of
+from agentflow_dagster.spec.schemas import properties, schema_at_path, schema_of
 from agentflow_dagster.spec.template import has_expression
 
 if TYPE_CHECKING:
@@ -129,6 +129,9 @@ def _check_node(
     """Gives the schemas of what the config's fields evaluate to, beside the problems."""
     node, path = graph.nodes[name], graph.node_path(name)
     found: list[Diagnostic] = []
+    if kind.called_back:
+        known = {**properties(scope["run"]), "callback_url": _TEXT}
+        scope = {**scope, "run": {"type": "object", "properties": known}}
     types = {f: schema_of(v) for f, v in kind.templated(node.with_).items()}
     for program in kind.programs & node.with_.keys():
         for text in templates.find(node.with_[program], (*path, "with", program)):

@@ -25,6 +25,7 @@ from agentflow_dagster.nodes.logic_loop import Loop
 from agentflow_dagster.nodes.logic_merge import Merge
 from agentflow_dagster.nodes.logic_parallel import Parallel
 from agentflow_dagster.nodes.logic_switch import Switch
+from agentflow_dagster.nodes.tool_callback import Callback
 from agentflow_dagster.nodes.tool_http import Http
 from agentflow_dagster.nodes.transform_extract import Extract as Find
 from agentflow_dagster.nodes.transform_format import Format
@@ -48,7 +49,7 @@ def builtin_kinds() -> dict[str, Kind[KindConfig]]:
         *(Approval(), Input()),
         *(Delay(), If(), Loop(), Merge(), Parallel(), Switch()),
         *(Find(), Format(), Table(), Validate()),
-        *(Notebook(), Python(), Http(), RunAgent()),
+        *(Notebook(), Python(), Callback(), Http(), RunAgent()),
     )
     return {kind.name: cast("Kind[KindConfig]", kind) for kind in kinds}
 

@@ -86,41 +86,49 @@ ticket:
         }
 
     async def run(self, context: NodeContext, config: HttpConfig) -> NodeResult:
-        import httpx
+        return NodeResult(await call(context, config))
 
-        where = _place(config.url)
-        headers = dict(config.headers)
-        if config.method not in {"GET", "HEAD"}:
-            names = {name.lower() for name in headers}
-            if "idempotency-key" not in names:
-                headers["Idempotency-Key"] = context.idempotency_key
-        try:
-            async with (
-                httpx.AsyncClient(timeout=context.timeout) as client,
-                client.stream(
-                    config.method,
-                    config.url,
-                    headers=headers,
-                    params=config.query or None,
-                    json=config.json_,
-                    content=config.body,
-                ) as response,
-            ):
-                content = await _bounded(response, where)
-        except httpx.HTTPError as problem:
-            told = str(problem) or type(problem).__name__
-            raise RunError(f"{config.method} {where} failed: {told}.") from None
-        except (httpx.InvalidURL, ValueError) as problem:
-            told = f"{config.method} {where} cannot be sent: {problem}."
-            raise RunError(told, retryable=False) from None
-        if response.status_code >= 400:
-            raise _refused(config.method, where, response, content)
-        output: dict[str, Value] = {
-            "status": response.status_code,
-            "headers": {h: response.headers[h] for h in _KEPT_HEADERS if h in response.headers},
-            "body": cast("Value", _parsed(response, content)),
-        }
-        return NodeResult(output)
+
+async def call(context: NodeContext, config: HttpConfig) -> dict[str, Value]:
+    """Makes the call; `{status, headers, body}`.
+
+    Raises:
+        RunError: it could not be made, or its status is 400 or above.
+    """
+    import httpx
+
+    where = _place(config.url)
+    headers = dict(config.headers)
+    if config.method not in {"GET", "HEAD"}:
+        names = {name.lower() for name in headers}
+        if "idempotency-key" not in names:
+            headers["Idempotency-Key"] = context.idempotency_key
+    try:
+        async with (
+            httpx.AsyncClient(timeout=context.timeout) as client,
+            client.stream(
+                config.method,
+                config.url,
+                headers=headers,
+                params=config.query or None,
+                json=config.json_,
+                content=config.body,
+            ) as response,
+        ):
+            content = await _bounded(response, where)
+    except httpx.HTTPError as problem:
+        told = str(problem) or type(problem).__name__
+        raise RunError(f"{config.method} {where} failed: {told}.") from None
+    except (httpx.InvalidURL, ValueError) as problem:
+        told = f"{config.method} {where} cannot be sent: {problem}."
+        raise RunError(told, retryable=False) from None
+    if response.status_code >= 400:
+        raise _refused(config.method, where, response, content)
+    return {
+        "status": response.status_code,
+        "headers": {h: response.headers[h] for h in _KEPT_HEADERS if h in response.headers},
+        "body": cast("Value", _parsed(response, content)),
+    }
 
 
 def _place(url: str) -> str:

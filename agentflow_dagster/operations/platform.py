@@ -26,7 +26,7 @@ from agentflow_dagster.operations.project import (
     HOME_VARIABLE,
     SERVE_VARIABLE,
 )
-from agentflow_dagster.orchestration.names import FILES_LOCATION, LOCATION
+from agentflow_dagster.orchestration.names import FILES_LOCATION, LOCATION, PUBLIC_URL_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -96,6 +96,11 @@ class Platform:
             self.client.reload(LOCATION)  # which leaves working files to that one from now on
 
 
+def _public_url(ports: Ports) -> dict[str, str]:
+    """Where others reach the front door, for who has not said so."""
+    return {PUBLIC_URL_VARIABLE: f"http://{HOST}:{ports.gateway}"} if ports.gateway else {}
+
+
 @contextmanager
 def start_platform(
     project: Project,
@@ -141,6 +146,7 @@ def start_platform(
         stores = stack.enter_context(open_stores(url, project.artifacts))
         dagster_home = write_instance(project.home, queued=daemon)
         variables = {
+            **_public_url(ports),
             **project.variables,
             DATABASE_VARIABLE: url,
             HOME_VARIABLE: str(project.home),

@@ -43,6 +43,10 @@ class HeldWaits:
     run_id: str
     agent: str
 
+    async def ask(self, path: str, asked: Asked) -> None:
+        """Asks; returns once that is committed."""
+        await asyncio.to_thread(self.store.hold, self.run_id, self.agent, path, asked)
+
     async def answer(self, path: str, asked: Asked) -> Answer:
         """The answer, once it is there."""
         store = self.store

@@ -56,6 +56,9 @@ LOCATION = "agentflow"
 LOCATION_VARIABLE = "AGENTFLOW_LOCATION"
 """The code location that a process is of; without it, as under `dagster dev`, it is all."""
 
+PUBLIC_URL_VARIABLE = "AGENTFLOW_PUBLIC_URL"
+"""Where others reach the front door; the platform says where it listens unless it is set."""
+
 FILES_LOCATION = f"{LOCATION}-files"
 """The code location of working files, where they do not share the first."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +26,7 @@ from agentflow_dagster.orchestration.names import (
     HANDLED_ERROR_TAG,
     LLM_TAG,
     MEMORY_TAG,
+    PUBLIC_URL_VARIABLE,
     allowed,
 )
 from agentflow_dagster.orchestration.source_run import ground
@@ -133,6 +135,7 @@ def step_services(
         notebooks=given.code.notebooks(),
         environment=given.secrets.environment(),
         data=given.code.data(),
+        public_url=os.environ.get(PUBLIC_URL_VARIABLE, ""),
     )
 
 

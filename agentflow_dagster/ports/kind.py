@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.model import Model, Usage
     from agentflow_dagster.ports.notebooks import Notebooks
+    from agentflow_dagster.ports.sub_steps import SubSteps
     from agentflow_dagster.ports.waits import StepWaits
     from agentflow_dagster.spec.checks import CheckResult
     from agentflow_dagster.spec.document import LLM
@@ -43,6 +44,8 @@ class NodeContext:
         bodies: Runs the graphs inside the node.
         notebooks: Runs notebooks.
         waits: Waits for times, people and calls.
+        sub_steps: Keeps what the node has done, so that another attempt does not do it again.
+        callback_token: What others show who call back; "" for kinds that are not `called_back`.
     """
 
     run_id: str
@@ -60,6 +63,8 @@ class NodeContext:
     bodies: Bodies
     notebooks: Notebooks
     waits: StepWaits
+    sub_steps: SubSteps
+    callback_token: str = field(default="", repr=False)
     memory_bytes: int | None = None
     data: Path | None = None
 

@@ -42,6 +42,7 @@ class Asked:
         due: When it ends by itself; None where it does not.
         people: Who may answer; empty where anyone may who can reach the project.
         escalations: Who may, too, after a time.
+        token: Of a callback: what its caller shows. It is stored as its sha256 alone.
     """
 
     kind: WaitKind
@@ -49,6 +50,7 @@ class Asked:
     due: Due | None = None
     people: tuple[str, ...] = ()
     escalations: tuple[Escalation, ...] = ()
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,16 @@ class Waits(Protocol):
     """Waits for one run's steps. While all that a run has left is to wait, it may be put away: then
     its steps are attempted again once there is an answer, and find it."""
 
+    async def ask(self, path: str, asked: Asked) -> None:
+        """Asks; once this returns an answer can come, which `answer` gives.
+
+        Raises:
+            RunError: nothing can be waited for here.
+        """
+        ...
+
     async def answer(self, path: str, asked: Asked) -> Answer:
-        """The answer, once it is there.
+        """The answer, once it is there; asks where that was not done.
 
         Args:
             path: The step, with the bodies that it stands in: `each[3].review`.
@@ -93,6 +103,14 @@ class Waits(Protocol):
 class StepWaits(Protocol):
     """Waits for one attempt of a step."""
 
+    async def ask(self, asked: Asked) -> None:
+        """Asks; once this returns an answer can come, which `answer` gives.
+
+        Raises:
+            RunError: nothing can be waited for here.
+        """
+        ...
+
     async def answer(self, asked: Asked) -> Answer:
         """The answer, once it is there; no limit of time runs meanwhile.
 
@@ -106,14 +124,17 @@ class NoWaits:
     """Where nobody can answer: tests of documents, which say what stands in for the node. Times
     pass at once there."""
 
+    async def ask(self, path: str, asked: Asked) -> None:
+        if asked.kind != "timer":
+            raise RunError(
+                f"{path!r} waits for somebody to answer, and nobody is asked here.",
+                hint="Say under the test's `mocks` what it is answered.",
+                retryable=False,
+            )
+
     async def answer(self, path: str, asked: Asked) -> Answer:
-        if asked.kind == "timer":
-            return Answer(datetime.now().astimezone())
-        raise RunError(
-            f"{path!r} waits for somebody to answer, and nobody is asked here.",
-            hint="Say under the test's `mocks` what it is answered.",
-            retryable=False,
-        )
+        await self.ask(path, asked)
+        return Answer(datetime.now().astimezone())
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +205,22 @@ class WaitStore(Protocol):
         Raises:
             UsageError: there is no such wait, it is answered otherwise or over, or `by` may not.
         """
+        ...
+
+    def call_back(self, token: str, value: Value) -> Wait:
+        """Answers a callback; the same answer again changes nothing.
+
+        Args:
+            token: What the caller shows.
+            value: What is said.
+
+        Raises:
+            UsageError: there is none of that token, or it is answered otherwise or over.
+        """
+        ...
+
+    def called(self, token: str) -> Wait | None:
+        """The callback of a token."""
         ...
 
     def delegate(self, wait_id: int, *, by: str, to: str) -> Wait:

@@ -52,6 +52,8 @@ class KindSignature(ABC, Generic[ConfigT]):
         config: The model of `with`.
         asset: Whether the node holds data and so is a Dagster asset.
         waits: Whether it may wait for a time, a person or a call, and its run with it.
+        called_back: Whether it is given a URL at which others answer, `run.callback_url` in its
+            config.
         effects: `external` where running it changes something outside.
         uses: What of the document counts for the node beside its config: `llm`, `code` (both may
             come from the defaults), `memory` (of its resources). With `own_llm`, the node's own
@@ -71,6 +73,7 @@ class KindSignature(ABC, Generic[ConfigT]):
     config: type[ConfigT]
     asset: ClassVar[bool] = True
     waits: ClassVar[bool] = False
+    called_back: ClassVar[bool] = False
     effects: ClassVar[Literal["none", "external"]] = "none"
     uses: ClassVar[frozenset[Literal["llm", "own_llm", "code", "memory"]]] = frozenset()
     fixed: ClassVar[frozenset[str]] = frozenset()

@@ -174,8 +174,9 @@ engine_runs = Table(
     Column("begun_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
-# What steps wait for. An answered wait is taken once the run has gone on with the answer; `held`
-# ones are waited for by a process of the run itself.
+# What steps wait for. `token` is the sha256 of what a caller shows at a callback's URL. An answered
+# wait is taken once the run has gone on with the answer; `held` ones are waited for by a process of
+# the run itself.
 waits = Table(
     "waits",
     metadata,
@@ -190,6 +191,7 @@ waits = Table(
     Column("escalations", JSON, nullable=False),
     Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("due", DateTime(timezone=True)),
+    Column("token", String(DIGEST), unique=True),
     Column("held", Boolean, nullable=False, server_default=text("false")),
     Column("state", String(16), nullable=False, server_default="open"),
     Column("value", JSON(none_as_null=True)),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agentflow_dagster.ports.waits import Answer
 from agentflow_dagster.stores.encoding import dump, storable
-from agentflow_dagster.stores.waits import CHANNEL, digest, escalations_json
+from agentflow_dagster.stores.waits import CHANNEL, digest, escalations_json, token_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _MOST = 1_000
 _ASK = """
 INSERT INTO agentflow.waits
-  (run_id, agent, path, kind, subject, digest, people, escalations, due)
+  (run_id, agent, path, kind, subject, digest, people, escalations, token, due)
 SELECT run_id, agent, path, kind, subject::json, digest, people::json, escalations::json,
-  coalesce(due_at, now() + due_in * interval '1 second')
+  token, coalesce(due_at, now() + due_in * interval '1 second')
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-  $8::text[], $9::timestamptz[], $10::float[])
-  AS new (run_id, agent, path, kind, subject, digest, people, escalations, due_at, due_in)
+  $8::text[], $9::text[], $10::timestamptz[], $11::float[])
+  AS new (run_id, agent, path, kind, subject, digest, people, escalations, token, due_at, due_in)
 ON CONFLICT (run_id, path, digest) DO NOTHING"""
 _CLOSE_OTHERS = """
 UPDATE agentflow.waits SET state = 'closed'
@@ -145,6 +145,7 @@ async def _ask(connection: Connection, rows: Sequence[WaitRow]) -> None:
         digests,
         [dump(list(one.people)) for one in asked],
         [dump(list(escalations_json(one))) for one in asked],
+        [token_digest(one) for one in asked],
         [due if isinstance(due, datetime) else None for due in dues],
         [due if isinstance(due, float) else None for due in dues],
     )

@@ -25,18 +25,28 @@ if TYPE_CHECKING:
 CHANNEL = "agentflow_waits"
 """Where who waits is told that there may be something for it."""
 
+CALLER = "callback"
+"""Who answers callbacks."""
 _OF_PEOPLE = ("approval", "input")
 
 
 def digest(asked: Asked) -> str:
     """sha256 (hex) over what exactly an answer is to."""
-    told = canonical_json({"kind": asked.kind, "subject": asked.subject})
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+    return _sha256(canonical_json({"kind": asked.kind, "subject": asked.subject}))
+
+
+def token_digest(asked: Asked) -> str | None:
+    """As the column has it."""
+    return _sha256(asked.token) if asked.token else None
 
 
 def escalations_json(asked: Asked) -> list[JsonObject]:
     """As the column has them."""
     return [{"after": one.after, "to": list(one.to)} for one in asked.escalations]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class PostgresWaits:
@@ -101,6 +111,24 @@ class PostgresWaits:
             connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
             return _must(_found(connection, wait_id))
 
+    def called(self, token: str) -> Wait | None:
+        """The callback of a token."""
+        with transaction(self._engine) as connection:
+            row = connection.execute(_with_time().where(waits.c.token == _sha256(token))).first()
+        return _wait(row) if row else None
+
+    def call_back(self, token: str, value: Value) -> Wait:
+        """Answers a callback; the same answer again changes nothing.
+
+        Raises:
+            UsageError: there is none of that token, or it is answered otherwise or over.
+            StoreError: the value cannot be stored as JSON.
+        """
+        found = self.called(token)
+        if found is None:
+            raise UsageError("Nobody waits for this call.")
+        return self.decide(found.id, value, by=CALLER)
+
     def delegate(self, wait_id: int, *, by: str, to: str) -> Wait:
         """Lets somebody else answer, too.
 
@@ -137,6 +165,7 @@ class PostgresWaits:
             "subject": asked.subject,
             "people": list(asked.people),
             "escalations": escalations_json(asked),
+            "token": token_digest(asked),
             "due": due,
             "held": True,
         }

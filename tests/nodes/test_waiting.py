@@ -30,6 +30,9 @@ class Given:
     answer_: Answer
     asked: list[Asked] = field(default_factory=list[Asked])
 
+    async def ask(self, asked: Asked) -> None:
+        self.asked.append(asked)
+
     async def answer(self, asked: Asked) -> Answer:
         self.asked.append(asked)
         return self.answer_

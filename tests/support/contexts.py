@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
+from agentflow_dagster.engine.sub_steps import SubSteps
 from agentflow_dagster.errors import CodeError, ModelError, RunError
 from agentflow_dagster.ports.agents import NoAgents
 from agentflow_dagster.ports.code import CodeRequest, CodeResult
+from agentflow_dagster.ports.journal import MemoryJournal
 from agentflow_dagster.ports.kind import NodeContext
 from agentflow_dagster.ports.model import ModelReply, ModelRequest, Usage
 from agentflow_dagster.ports.notebooks import NoNotebooks
@@ -63,6 +65,9 @@ class SmallRunner:
 class NoStepWaits:
     """Nothing is waited for."""
 
+    async def ask(self, asked: Asked) -> None:
+        await NoWaits().ask("probe", asked)
+
     async def answer(self, asked: Asked) -> Answer:
         return await NoWaits().answer("probe", asked)
 
@@ -108,4 +113,5 @@ def context(
         bodies=bodies or NoBodies(),
         notebooks=notebooks or NoNotebooks(),
         waits=waits or NoStepWaits(),
+        sub_steps=SubSteps(MemoryJournal(), "probe"),
     )

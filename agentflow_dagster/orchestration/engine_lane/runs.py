@@ -224,7 +224,7 @@ class Execution:
                 await asyncio.wait([graph, rest], return_when=asyncio.FIRST_COMPLETED)
                 rest.cancel()
                 if not graph.done() and waits.idle:
-                    self._told = waits.told()
+                    self._told = waits.close()
                     return False
             graph.result()
             return True

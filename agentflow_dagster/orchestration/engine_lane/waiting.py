@@ -30,8 +30,17 @@ class RunWaits:
         self._agent = agent
         self._writer = writer
         self._asked = {(wait.path, wait.digest): wait for wait in past}
+        self._asked_here: set[tuple[str, str]] = set()
         self._taken: set[int] = set()
-        self._waiting: dict[tuple[str, str], tuple[Asked, asyncio.Future[Answer]]] = {}
+        self._closed = False
+        self._came: dict[tuple[str, str], asyncio.Future[Answer]] = {}
+        self._waiting: dict[tuple[str, str], Asked] = {}
+
+    async def ask(self, path: str, asked: Asked) -> None:
+        """Asks; returns once that is committed."""
+        key = path, digest(asked)
+        if self._add(key, asked):
+            await self._writer.committed(self._run_id)
 
     async def answer(self, path: str, asked: Asked) -> Answer:
         """The answer, once it is there."""
@@ -40,37 +49,54 @@ class RunWaits:
         if wait is not None and wait.answer is not None:
             self._take(wait.id)
             return wait.answer
-        if wait is None or wait.state == "closed":
-            row = WaitRow(self._run_id, self._agent, path, asked)
-            self._writer.group.waits.asked.append(row)
+        if self._add(key, asked):
             self._writer.wake()
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[key] = asked, future
+        self._waiting[key] = asked
         try:
-            return await future
+            return await self._coming(key)
         finally:
             del self._waiting[key]
+
+    def _add(self, key: tuple[str, str], asked: Asked) -> bool:
+        """Adds to the next group what is asked, unless it has been; whether it has not."""
+        wait = self._asked.get(key)
+        if key in self._asked_here or (wait is not None and wait.state != "closed"):
+            return False
+        self._asked_here.add(key)
+        row = WaitRow(self._run_id, self._agent, key[0], asked)
+        self._writer.group.waits.asked.append(row)
+        return True
 
     def deliver(self, answered: Answered) -> bool:
         """Hands an answer on; False where nobody waits for it here."""
         if answered.id in self._taken:
             return True
-        found = self._waiting.get((answered.path, answered.digest))
-        if found is None or found[1].done():
+        key = answered.path, answered.digest
+        known = key in self._asked or key in self._asked_here
+        if self._closed or not known or self._coming(key).done():
             return False
-        found[1].set_result(answered.answer)
+        self._coming(key).set_result(answered.answer)
         self._take(answered.id)
         return True
+
+    def close(self) -> str:
+        """The run is put away: what comes from now on is not for here. What is waited for, to be
+        read by people."""
+        self._closed = True
+        waiting = {path: asked for (path, _), asked in self._waiting.items()}
+        return "; ".join(_told(path, waiting[path]) for path in sorted(waiting))
 
     @property
     def idle(self) -> bool:
         """Whether something is waited for, and nothing has come that is not handed on."""
-        return bool(self._waiting) and not any(came.done() for _, came in self._waiting.values())
+        return bool(self._waiting) and not any(self._came[key].done() for key in self._waiting)
 
-    def told(self) -> str:
-        """What is waited for, to be read by people."""
-        waiting = {path: asked for (path, _), (asked, _) in self._waiting.items()}
-        return "; ".join(_told(path, waiting[path]) for path in sorted(waiting))
+    def _coming(self, key: tuple[str, str]) -> asyncio.Future[Answer]:
+        """What has come, or will; anew where whoever waited for it is gone."""
+        came = self._came.get(key)
+        if came is None or came.cancelled():
+            came = self._came[key] = asyncio.get_running_loop().create_future()
+        return came
 
     def _take(self, wait_id: int) -> None:
         if wait_id not in self._taken:
