@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -39,14 +40,19 @@ def ask_line(
 
     Raises:
         NobodyListensError: nobody listens there.
-        RunError: who listens went away before it answered.
+        RunError: who listens went away before it answered, or is too busy to be asked.
     """
     with closing(socket.socket(socket.AF_UNIX)) as line_to:
-        line_to.settimeout(patience_seconds)
+        # One that does not block would be sent away where a hundred others have just come.
+        waiting = struct.pack("ll", int(patience_seconds), 0)
+        line_to.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, waiting)
         try:
             line_to.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
             raise NobodyListensError(f"No {whom} listens at {path!r}.") from None
+        except BlockingIOError:
+            raise RunError(f"The {whom} has more to do than it can.") from None
+        line_to.settimeout(patience_seconds)
         try:
             request = line + b"\n"
             sent = socket.send_fds(line_to, [request], list(descriptors))

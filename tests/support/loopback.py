@@ -36,6 +36,14 @@ class Received:
     body: bytes
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 1_000
+    """Many may call in the same moment."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Who called may have gone."""
+
+
 class Loopback:
     """Serves `replies` by path (without its query) while the context is open."""
 
@@ -43,7 +51,7 @@ class Loopback:
         self.requests: list[Received] = []
         self._stopping = threading.Event()
         handler = _handler(self.requests, replies, self._stopping)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True

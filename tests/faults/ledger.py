@@ -1,0 +1,45 @@
+"""A ledger behind HTTP, which keeps one entry for each `Idempotency-Key`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Self
+
+from tests.support.loopback import Loopback, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Ledger:
+    """Takes entries at `/debit` and `/credit`."""
+
+    def __init__(self) -> None:
+        self._server = Loopback({"/debit": Reply(201), "/credit": Reply(201)})
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        return {"LEDGER": self._server.url}
+
+    def calls(self, path: str) -> Counter[str]:
+        """How often each entry was asked for, by its key."""
+        return Counter(
+            r.headers["idempotency-key"] for r in self._server.requests if r.path == path
+        )
+
+    def entries(self, path: str) -> Counter[int]:
+        """How many entries there are for each number."""
+        by_key = {
+            r.headers["idempotency-key"]: json.loads(r.body)["n"]
+            for r in self._server.requests
+            if r.path == path
+        }
+        return Counter(by_key.values())
+
+    def __enter__(self) -> Self:
+        self._server.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.__exit__()
