@@ -91,7 +91,10 @@ async def _serve(settings: Settings) -> None:
             "sources": Adapter(ProjectSources(socket.parent)),
             "stores": OpenStores(stores),
         }
-        async with serving(settings.url, stores, builtin_kinds(), resources, socket=socket):
+        kinds = builtin_kinds()
+        async with serving(
+            settings.url, stores, kinds, resources, socket=socket, environment="local"
+        ):
             await asyncio.Event().wait()
 
 

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
-from tests.support.loopback import Loopback, Reply
+from tests.support.loopback import Loopback, Received, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,18 +24,20 @@ class Ledger:
 
     def calls(self, path: str) -> Counter[str]:
         """How often each entry was asked for, by its key."""
-        return Counter(
-            r.headers["idempotency-key"] for r in self._server.requests if r.path == path
-        )
+        return Counter(request.headers["idempotency-key"] for request in self._whole(path))
 
     def entries(self, path: str) -> Counter[int]:
         """How many entries there are for each number."""
-        by_key = {
-            r.headers["idempotency-key"]: json.loads(r.body)["n"]
-            for r in self._server.requests
-            if r.path == path
-        }
-        return Counter(by_key.values())
+        numbers = {r.headers["idempotency-key"]: json.loads(r.body)["n"] for r in self._whole(path)}
+        return Counter(numbers.values())
+
+    def _whole(self, path: str) -> list[Received]:
+        """Requests that came to their end: who dies in the midst of one has asked for nothing."""
+        return [
+            request
+            for request in list(self._server.requests)
+            if request.path == path and int(request.headers["content-length"]) == len(request.body)
+        ]
 
     def __enter__(self) -> Self:
         self._server.__enter__()
