@@ -32,6 +32,7 @@ _COMMANDS: Mapping[str, str] = {
     "deploy": "Store agents as versions and make them live.",
     "describe": "Show one agent: nodes, triggers, input.",
     "diff": "Compare two agents by what they mean.",
+    "dlq": "See and take on what failed for good.",
     "down": "Stop what `agentflow up` started.",
     "init": "Make a new project that runs.",
     "kinds": "List the node kinds, or show one.",

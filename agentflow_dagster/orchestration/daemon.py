@@ -2,15 +2,28 @@
 
 By itself it looks every 30 s, and has no setting for that: a backfill of a few short runs would
 begin up to half a minute after it was asked for, and be told as done up to another half after it
-was. Run as `python -m …daemon run`, with the options of `dagster-daemon`.
+was. Beside Dagster's own daemons it has the one that tries failed runs again (run_retries.py). Run
+as `python -m …daemon run`, with the options of `dagster-daemon`.
 """
 
 from __future__ import annotations
 
-from dagster._daemon import controller
-from dagster._daemon.cli import main as dagster_daemon
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
+from dagster._daemon import cli, controller
+
+from agentflow_dagster.orchestration.instance import DATABASE_VARIABLE
+from agentflow_dagster.orchestration.run_retries import RunRetries
+from agentflow_dagster.orchestration.run_verdicts import Judge
 from agentflow_dagster.orchestration.whole_locations import read_locations_whole
+from agentflow_dagster.stores.engine import create_engine
+from agentflow_dagster.stores.failures import PostgresFailures
+from agentflow_dagster.stores.versions import PostgresVersionStore
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 BACKFILL_SECONDS = 5
 
@@ -20,11 +33,26 @@ def quicken() -> None:
     controller.DEFAULT_DAEMON_INTERVAL_SECONDS = BACKFILL_SECONDS
 
 
+def add_retries() -> None:
+    """Has the one that tries failed runs again started along with Dagster's own."""
+    of_dagster = cast("Any", cli)
+    started = partial(of_dagster.daemon_controller_from_instance, gen_daemons=_daemons)
+    of_dagster.daemon_controller_from_instance = started
+
+
+def _daemons(instance: DagsterInstance) -> list[Any]:
+    engine = create_engine(os.environ[DATABASE_VARIABLE], pool_size=1)
+    versions, failures = PostgresVersionStore(engine), PostgresFailures(engine)
+    retries = RunRetries(lambda instance: Judge(instance, versions, failures))
+    return [*cast("Any", controller).create_daemons_from_instance(instance), retries]
+
+
 def main() -> None:
     """Serves until it is told to stop."""
     quicken()
     read_locations_whole()
-    dagster_daemon()
+    add_retries()
+    cli.main()
 
 
 if __name__ == "__main__":

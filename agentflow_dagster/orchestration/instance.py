@@ -143,7 +143,7 @@ class ListedRun:
 
 def prepare_instance(folder: Path, url: str) -> None:
     """Makes or upgrades Dagster's tables, before several processes would do so at once."""
-    with _instance(folder, url) as instance:
+    with opened_instance(folder, url) as instance:
         instance.upgrade()
 
 
@@ -172,7 +172,7 @@ def set_limits(folder: Path, url: str, limits: Mapping[str, int]) -> None:
         url: The database.
         limits: `maxConcurrentExecutions` by agent.
     """
-    with _instance(folder, url) as instance:
+    with opened_instance(folder, url) as instance:
         for agent, limit in limits.items():
             instance.event_log_storage.set_concurrency_slots(names.pool_name(agent), limit)
 
@@ -183,7 +183,7 @@ def newest_runs(folder: Path, url: str, agent: str | None, *, limit: int) -> lis
 
     spellings = [agent, agent.replace("_", "-"), agent.replace("-", "_")] if agent else []
     wanted = RunsFilter(tags={names.AGENT_TAG: list(dict.fromkeys(spellings))}) if agent else None
-    with _instance(folder, url) as instance:
+    with opened_instance(folder, url) as instance:
         return [_listed(record) for record in instance.get_run_records(wanted, limit=limit)]
 
 
@@ -202,7 +202,7 @@ def _listed(record: RunRecord) -> ListedRun:
 
 
 @contextmanager
-def _instance(folder: Path, url: str) -> Generator[DagsterInstance]:
+def opened_instance(folder: Path, url: str) -> Generator[DagsterInstance]:
     """The instance of a Dagster home, whose `dagster.yaml` reads the URL from the environment."""
     from dagster import DagsterInstance
 

@@ -32,6 +32,8 @@ LEFT JOIN unnest(CAST(:agents AS text[]), CAST(:cuts AS float8[])) AS own (name,
   ON own.name = whose.value
 WHERE r.id > :after AND r.id <= :last AND r.status IN ('SUCCESS', 'FAILURE', 'CANCELED')
   AND coalesce(r.end_time, extract(epoch FROM r.update_timestamp)) < coalesce(own.before, :before)
+  AND NOT EXISTS (SELECT 1 FROM agentflow.failures AS owed
+                  WHERE owed.run_id = r.run_id AND owed.state IN ('new', 'waiting'))
 ORDER BY r.id LIMIT :most FOR UPDATE OF r SKIP LOCKED""")
 _NEWEST = sa.text("""
 SELECT DISTINCT e.run_id FROM event_logs AS e

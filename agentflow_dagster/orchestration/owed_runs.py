@@ -17,6 +17,7 @@ from dagster_postgres.run_storage import PostgresRunStorage
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.event_run import RUN_KEY_TAG, SENSOR_TAG
 from agentflow_dagster.ports.stores import event_of
+from agentflow_dagster.stores.failures import note_made
 from agentflow_dagster.stores.inbox import note_run
 
 if TYPE_CHECKING:
@@ -40,8 +41,16 @@ class OwedRuns(PostgresRunStorage):
         """Stores a new run.
 
         Raises:
-            DagsterRunAlreadyExists: its event has a run, or was rejected.
+            DagsterRunAlreadyExists: its event has a run, or was rejected; or the run that failed
+                has been tried again.
         """
+        failure_id = retried_for(dagster_run)
+        if failure_id is not None:
+            with self._one_transaction() as connection:
+                if not note_made(connection, failure_id, dagster_run.run_id):
+                    said = f"Run {dagster_run.parent_run_id} has been tried again."
+                    raise DagsterRunAlreadyExists(said)
+                return super().add_run(dagster_run)
         event_id = owed_to(dagster_run)
         if event_id is None:
             return super().add_run(dagster_run)
@@ -67,6 +76,20 @@ class OwedRuns(PostgresRunStorage):
                     yield writing
                 finally:
                     del self._at_hand.connection
+
+
+def retry_tag(failure_id: int, failed: str) -> dict[str, str]:
+    """The tag of the run that is made for a run that failed."""
+    return {names.RETRY_OF_TAG: f"{failure_id} {failed}"}
+
+
+def retried_for(run: DagsterRun) -> int | None:
+    """The failure for which a run is made, by its tags; None where there is none.
+
+    A person who runs it again takes the tags along, and then it is not the parent that is meant.
+    """
+    number, _, failed = run.tags.get(names.RETRY_OF_TAG, "").partition(" ")
+    return int(number) if number.isdecimal() and failed == run.parent_run_id else None
 
 
 def owed_to(run: DagsterRun) -> int | None:

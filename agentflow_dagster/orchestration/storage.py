@@ -13,6 +13,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
+from dagster import DagsterEventType
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
@@ -21,6 +22,7 @@ from dagster_postgres.storage import DagsterPostgresStorage
 from agentflow_dagster.orchestration.live_events import CHANNEL
 from agentflow_dagster.orchestration.owed_runs import OwedRuns
 from agentflow_dagster.stores.engine import create_engine
+from agentflow_dagster.stores.failures import note_failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -122,12 +124,14 @@ class OrderedEventLog(PostgresEventLogStorage):
         self._at_hand = threading.local()
 
     def store_event(self, event: EventLogEntry) -> None:
-        with self._in_order():
+        with self._in_order() as connection:
             super().store_event(event)
+            _note_failures(connection, [event])
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        with self._in_order():
+        with self._in_order() as connection:
             super().store_event_batch(events)
+            _note_failures(connection, events)
 
     has_table = _once(PostgresEventLogStorage.has_table)
 
@@ -136,9 +140,10 @@ class OrderedEventLog(PostgresEventLogStorage):
         return super()._connect() if ongoing is None else nullcontext(ongoing)
 
     @contextmanager
-    def _in_order(self) -> Generator[None]:
-        if getattr(self._at_hand, "connection", None) is not None:
-            yield
+    def _in_order(self) -> Generator[sa.Connection]:
+        ongoing: sa.Connection | None = getattr(self._at_hand, "connection", None)
+        if ongoing is not None:
+            yield ongoing
             return
         with super()._connect() as connection:
             writing = connection.execution_options(isolation_level="READ COMMITTED")
@@ -146,6 +151,17 @@ class OrderedEventLog(PostgresEventLogStorage):
                 writing.execute(_ALONE)
                 self._at_hand.connection = writing
                 try:
-                    yield
+                    yield writing
                 finally:
                     del self._at_hand.connection
+
+
+def _note_failures(connection: sa.Connection, events: Sequence[EventLogEntry]) -> None:
+    failed = [
+        entry.run_id
+        for entry in events
+        if entry.dagster_event is not None
+        and entry.dagster_event.event_type == DagsterEventType.RUN_FAILURE
+    ]
+    if failed:
+        note_failures(connection, failed)

@@ -177,7 +177,7 @@ class InboxEvent:
     trigger: str
     event: JsonObject
     received_at: datetime
-    state: Literal["pending", "started", "rejected"]
+    state: Literal["pending", "started", "rejected", "dropped"]
     run_id: str | None = None
 
     @property

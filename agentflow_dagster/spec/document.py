@@ -155,6 +155,15 @@ class Config(Element):
         default="none",
         description="Retries (three attempts) for nodes that say nothing of their own.",
     )
+    run_retries: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="How often a failed run is tried again as a whole, from where it failed.",
+    )
+    run_retry_delay: Duration = Field(
+        default="30s", description="Before a run's first retry; grows as `retryPolicy` says."
+    )
     retention_days: int | None = Field(
         default=None,
         ge=1,

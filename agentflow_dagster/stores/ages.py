@@ -16,6 +16,7 @@ FROM (SELECT DISTINCT ON (environment, agent) agent, version_hash FROM agentflow
 JOIN agentflow.versions AS of ON of.hash = live.version_hash""")
 _OUTPUTS = sa.text("DELETE FROM agentflow.step_outputs WHERE run_id = ANY(:keys)")
 _WAITS = sa.text("DELETE FROM agentflow.waits WHERE run_id = ANY(:keys)")
+_FAILURES = sa.text("DELETE FROM agentflow.failures WHERE run_id = ANY(:keys)")
 _OLD_EVENTS = """
 SELECT id FROM agentflow.inbox
 LEFT JOIN unnest(CAST(:agents AS text[]), CAST(:cuts AS float8[])) AS own (name, before)
@@ -44,8 +45,10 @@ def days_said(connection: sa.Connection) -> Mapping[str, Sequence[int | None]]:
 
 
 def forget_outputs(connection: sa.Connection, keys: Sequence[str]) -> int:
-    """Deletes all that the steps of runs left, and what they waited for; how many steps."""
-    connection.execute(_WAITS, {"keys": list(keys)})
+    """Deletes all that the steps of runs left, and what they waited for or
+    are owed; how many steps."""
+    for statement in (_WAITS, _FAILURES):
+        connection.execute(statement, {"keys": list(keys)})
     return connection.execute(_OUTPUTS, {"keys": list(keys)}).rowcount
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from agentflow_dagster.ports.events import Feeds
+    from agentflow_dagster.ports.failures import Failures
     from agentflow_dagster.ports.stores import Inbox, VersionStore
     from agentflow_dagster.stores.steps import PostgresStepStore
     from agentflow_dagster.stores.waits import PostgresWaits
@@ -25,6 +26,7 @@ class Stores:
     steps: PostgresStepStore
     inbox: Inbox
     feeds: Feeds
+    failures: Failures
     waits: PostgresWaits
     close: Callable[[], None]
 
@@ -54,6 +56,7 @@ def open_stores(url: str, artifacts: Path) -> Stores:
     """
     from agentflow_dagster.stores.artifacts import ArtifactFolder
     from agentflow_dagster.stores.engine import create_engine
+    from agentflow_dagster.stores.failures import PostgresFailures
     from agentflow_dagster.stores.feeds import PostgresFeeds
     from agentflow_dagster.stores.inbox import PostgresInbox
     from agentflow_dagster.stores.migration import migrate
@@ -72,6 +75,7 @@ def open_stores(url: str, artifacts: Path) -> Stores:
         steps=PostgresStepStore(engine, ArtifactFolder(artifacts)),
         inbox=PostgresInbox(engine),
         feeds=PostgresFeeds(engine),
+        failures=PostgresFailures(engine),
         waits=PostgresWaits(engine),
         close=engine.dispose,
     )

@@ -141,9 +141,11 @@ inbox = Table(
         "CASE state WHEN 'pending' THEN reason IS NULL"
         " WHEN 'started' THEN run_id IS NOT NULL AND reason IS NULL"
         " WHEN 'rejected' THEN run_id IS NULL AND reason IS NOT NULL"
+        " WHEN 'dropped' THEN run_id IS NULL AND reason IS NOT NULL"
         " ELSE false END",
         name="state",
     ),
+    Index("ix_inbox_rejected", "id", postgresql_where=text("state = 'rejected'")),
     Index("ix_inbox_pending", "agent", "id", postgresql_where=text("state = 'pending'")),
 )
 
@@ -208,4 +210,34 @@ waits = Table(
     ),
     Index("ix_waits_open", "due", postgresql_where=text("state = 'open'")),
     Index("ix_waits_answered", "id", postgresql_where=text("state = 'answered'")),
+)
+
+# Runs that failed, and what is owed for them. The run that was made for one is noted in `made`.
+failures = Table(
+    "failures",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("run_id", String(NAME), nullable=False),
+    Column("failed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("state", String(16), nullable=False, server_default="new"),
+    Column("agent", String(NAME), nullable=False, server_default=""),
+    Column("trigger", String(NAME), nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("error", String(REASON), nullable=False, server_default=""),
+    Column("input", String(200), nullable=False, server_default=""),
+    Column("again", String(8), nullable=False, server_default="rest"),
+    Column("due", DateTime(timezone=True)),
+    Column("made", String(NAME)),
+    UniqueConstraint("run_id"),
+    CheckConstraint(
+        "CASE state WHEN 'new' THEN made IS NULL"
+        " WHEN 'waiting' THEN due IS NOT NULL"
+        " WHEN 'started' THEN made IS NOT NULL"
+        " WHEN 'dead' THEN made IS NULL"
+        " WHEN 'dropped' THEN made IS NULL ELSE false END",
+        name="state",
+    ),
+    Index("ix_failures_new", "id", postgresql_where=text("state = 'new'")),
+    Index("ix_failures_due", "due", postgresql_where=text("state = 'waiting'")),
+    Index("ix_failures_dead", "failed_at", postgresql_where=text("state = 'dead'")),
 )

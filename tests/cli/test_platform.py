@@ -45,6 +45,21 @@ spec:
   outputs: {x: "{{first.output.x}}"}
 """
 
+FLAKY = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: flaky}
+spec:
+  inputs: {type: object, required: [path], properties: {path: {type: string}}}
+  config: {runRetries: 1, runRetryDelay: 1s}
+  nodes:
+    first: {kind: code.python, with: {code: "x = 1", outputs: [x]}}
+    second:
+      kind: code.python
+      after: [first]
+      with: {code: "open(path).close()", inputs: {path: "{{input.path}}"}}
+"""
+
 BELOW = """query($tag: ExecutionTag!) { runsOrError(filter: {tags: [$tag]}) {
   ... on Runs { results { jobName } } } }"""
 LAUNCH_RETENTION = """mutation { launchRun(executionParams: { selector: {
@@ -302,6 +317,35 @@ def test_the_workflow_of_the_samples_from_deploying_to_deleting(up: Up) -> None:
     assert not ours & shown(up)
     listed = json.loads(project.call("list", "workflows", "--json").stdout)["agents"]
     assert name not in {one["name"] for one in listed}
+
+
+def test_a_run_that_fails_is_tried_again_and_then_left_to_a_person(up: Up, tmp_path: Path) -> None:
+    project, mended = up.project, tmp_path / "mended"
+    project.write("notebooks/flaky.agent.yaml", FLAKY)
+    assert project.call("deploy", "notebooks/flaky.agent.yaml").returncode == 0
+
+    def states() -> list[str]:
+        runs = json.loads(project.call("runs", "flaky", "--json").stdout)["runs"]
+        return [run["status"] for run in runs]
+
+    given = json.dumps({"path": str(mended)})
+    assert project.call("run", "flaky", "--input", given).returncode == 1
+    wait_until(lambda: states() == ["FAILURE", "FAILURE"])
+    (letter,) = json.loads(project.call("dlq", "list", "--json").stdout)["dead_letters"]
+    assert (letter["agent"], letter["attempts"], letter["input"]) == ("flaky", 2, given)
+    assert "No such file" in letter["error"]
+    assert letter["id"] in project.call("dlq", "list", "--agent", "flaky").stdout
+
+    mended.touch()
+    sent = project.call("dlq", "retry", letter["id"])
+    assert (sent.returncode, letter["id"] in sent.stdout) == (0, True)
+    assert "asked for before" in project.call("dlq", "retry", letter["id"]).stdout
+    wait_until(lambda: states() == ["SUCCESS", "FAILURE", "FAILURE"])
+    assert project.call("dlq", "list").stdout == "Nothing has failed for good.\n"
+    assert json.loads(project.call("dlq", "retry", "--all", "--json").stdout) == {"retried": []}
+    wrong = project.call("dlq", "drop", "run-9999")
+    assert (wrong.returncode, "There is no dead letter 'run-9999'" in wrong.stderr) == (2, True)
+    assert project.call("dlq", "retry").returncode == 2
 
 
 def test_what_is_past_its_age_is_deleted_by_a_schedule(up: Up) -> None:

@@ -283,6 +283,22 @@ def test_calls_that_are_settled_go(bench: Bench, retention: Retention) -> None:
     assert inbox.get(started.id) is None
 
 
+def test_what_is_owed_another_run_stays(
+    bench: Bench, retention: Retention, database: sa.Engine
+) -> None:
+    bench.serve(LONG)
+    unjudged, waiting, dead, _ = ran(bench, "long", 4)
+    of_runs = sa.text(
+        "INSERT INTO agentflow.failures (run_id, state, due) VALUES (:run, :state, now())"
+    )
+    with database.connect() as connection:
+        for run, state in ((unjudged, "new"), (waiting, "waiting"), (dead, "dead")):
+            connection.execute(of_runs, {"run": run.run_id, "state": state})
+    assert retention.clear(now=in_days(91)).runs.total() == 1
+    assert there(bench) >= {unjudged.run_id, waiting.run_id}
+    assert counted(database, "agentflow.failures") == 2
+
+
 def test_the_schedule_asks_for_a_run_where_something_is_due(
     bench: Bench, retention: Retention, database: sa.Engine
 ) -> None:

@@ -18,6 +18,7 @@ from agentflow_dagster.orchestration.live_events import CHANNEL
 from agentflow_dagster.orchestration.storage import EVENT_ORDER
 from agentflow_dagster.stores import engine_runs, step_rows, wait_rows
 from agentflow_dagster.stores.changes import Change, change_all
+from agentflow_dagster.stores.failures import NOTED
 from agentflow_dagster.stores.inbox import settle_events
 
 if TYPE_CHECKING:
@@ -229,6 +230,9 @@ def _events(events: Sequence[EventRow]) -> list[Values]:
         [form.asset_key for form in forms],
     )
     changes: list[Values] = [(_EVENTS, values)]
+    failed = [event.run_id for event in events if event.form.type == "PIPELINE_FAILURE"]
+    if failed:
+        changes.append((NOTED, [failed]))
     made = [event for event in events if isinstance(event, Made)]
     if made:
         values = (
