@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import UsageError
@@ -12,12 +13,14 @@ from agentflow_dagster.operations.token import project_token
 from agentflow_dagster.orchestration.names import LOCATION, LOCATION_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from agentflow_dagster.operations.project import Project
 
 HOST = "127.0.0.1"
+_PATIENCE_SECONDS = 10.0
+"""With an engine that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Component:
         command: Its command line.
         environment: Variables beside the project's.
         ready_url: Answers 200 once it is ready; None where starting is enough.
+        answers: Whether it does, asked from time to time; it is killed where it does not.
         needs_code_server: Whether it is started only once the code servers answer.
     """
 
@@ -77,6 +81,7 @@ class Component:
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     ready_url: str | None = None
+    answers: Callable[[], bool] | None = None
     needs_code_server: bool = False
 
 
@@ -126,12 +131,15 @@ def warm_parent(socket_path: Path, *, later: Sequence[str] = WARM_LATER) -> Comp
 
 def engine(project: Project, socket_path: Path) -> Component:
     """The process that carries out most runs."""
+    from agentflow_dagster.orchestration.engine_lane.asking import answers
+
     return Component(
         "engine",
         [
             *(sys.executable, "-X", "utf8", "-m", "agentflow_dagster.operations.engine"),
             *("--socket", str(socket_path), "--project", str(project.root)),
         ],
+        answers=partial(answers, str(socket_path), patience_seconds=_PATIENCE_SECONDS),
         environment={"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
     )
 

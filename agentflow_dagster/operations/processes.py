@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 _KEEPER = Path(__file__).with_name("keeper.py")
 _KEEPER_SECONDS = 10.0
 """How long a keeper may take beyond the grace: it has to kill and wait, no more."""
+_ASK_SECONDS = 5.0
+"""Between two questions whether a process answers."""
 _RESTARTS = 5
 _RESTART_WINDOW_SECONDS = 60.0
 
@@ -31,6 +36,7 @@ class _Running:
     component: Component
     process: subprocess.Popen[bytes]
     restarts: list[float]
+    asked_at: float = 0.0
 
 
 class Processes:
@@ -100,7 +106,8 @@ class Processes:
                 raise self._ended(name, status)
 
     def revive(self) -> list[str]:
-        """Starts again whatever has died; the names of those that had.
+        """Starts again whatever has died; the names of those that had. Ends what does not answer,
+        which is then started again by the next call.
 
         Raises:
             RunError: one died more than five times within a minute.
@@ -109,6 +116,7 @@ class Processes:
         for name, running in self._running.items():
             status = running.process.poll()
             if status is None:
+                self._end_if_silent(name, running)
                 continue
             now = time.monotonic()
             recent = [t for t in running.restarts if now - t < _RESTART_WINDOW_SECONDS]
@@ -118,6 +126,16 @@ class Processes:
             running.process = self._launch(running.component)
             revived.append(name)
         return revived
+
+    def _end_if_silent(self, name: str, running: _Running) -> None:
+        """Kills one that lives and does not answer: stopped, it would not hear of less."""
+        answers = running.component.answers
+        if answers is None or time.monotonic() - running.asked_at < _ASK_SECONDS:
+            return
+        if not answers() and running.process.poll() is None:
+            with suppress(RunError, ProcessLookupError):
+                os.kill(self.pid(name), signal.SIGKILL)
+        running.asked_at = time.monotonic()
 
     def restart(self, name: str) -> None:
         """Ends one as `stop` does, and starts it again, where there is one of that name."""

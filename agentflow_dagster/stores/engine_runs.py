@@ -2,6 +2,8 @@
 
 One process is the engine at a time: it holds a lock of the database for as long as the connection
 lasts on which it writes. If the process dies the lock is free at once, and the next finds the runs.
+An engine tells that it lives; one that has not for the length of its lease loses its connection,
+and with it the place and whatever it has not committed.
 """
 
 from __future__ import annotations
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 
 _PLACE = 0x6166656E
 """The key of the lock."""
+_EVICT = """
+SELECT pg_terminate_backend(held.pid) FROM pg_locks AS held, agentflow.engine AS known
+WHERE held.locktype = 'advisory' AND held.granted AND held.classid = 0 AND held.objid = $1
+  AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND known.place = 1 AND known.beat_at < now() - $2 * interval '1 second'"""
 
 
 async def take_place(connection: Connection) -> bool:
@@ -23,12 +30,26 @@ async def take_place(connection: Connection) -> bool:
     return bool(taken)
 
 
+async def beat(connection: Connection, holder: str) -> None:
+    """The engine lives."""
+    await connection.execute(
+        "UPDATE agentflow.engine SET beat_at = now() WHERE place = 1 AND holder = $1", holder
+    )
+
+
+async def evict(connection: Connection, *, lease_seconds: float) -> bool:
+    """Takes the place from an engine that has not told for so long that it lives, by ending the
+    connection on which it writes; whether there was one."""
+    ended = await connection.fetch(_EVICT, _PLACE, lease_seconds)
+    return bool(ended)
+
+
 async def last_holder(connection: Connection, holder: str) -> str | None:
     """Who was the engine before; from now on it is `holder`. Call it in the place alone."""
     rows = await connection.fetch("SELECT holder FROM agentflow.engine WHERE place = 1")
     await connection.execute(
         "INSERT INTO agentflow.engine (place, holder) VALUES (1, $1)"
-        " ON CONFLICT (place) DO UPDATE SET holder = excluded.holder",
+        " ON CONFLICT (place) DO UPDATE SET holder = excluded.holder, beat_at = now()",
         holder,
     )
     return rows[0]["holder"] if rows else None

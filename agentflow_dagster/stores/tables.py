@@ -166,6 +166,7 @@ engine = Table(
     metadata,
     Column("place", Integer, primary_key=True),
     Column("holder", String(NAME), nullable=False),
+    Column("beat_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 # Runs that the engine has begun and not brought to their end.

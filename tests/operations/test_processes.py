@@ -112,6 +112,23 @@ def test_what_dies_is_started_again(processes: Processes, tmp_path: Path) -> Non
     assert told(tmp_path / "head") == processes.pid("one") != first
 
 
+def test_what_does_not_answer_is_killed_and_started_again(
+    processes: Processes, tmp_path: Path
+) -> None:
+    """Also where it is stopped, and would hear of no other signal."""
+    silent = True
+    component = Component("head", [sys.executable, "-c", WAIT], answers=lambda: not silent)
+    processes.start([component])
+    first = told(tmp_path / "head")
+    os.kill(first, signal.SIGSTOP)
+    (tmp_path / "head").unlink()
+    assert processes.revive() == []
+    silent = False
+    wait_until(processes.revive)
+    assert told(tmp_path / "head") != first
+    assert not psutil.pid_exists(first)
+
+
 def test_what_dies_again_and_again_is_given_up_with_its_last_words(processes: Processes) -> None:
     processes.start([component("import sys; print('no port left'); sys.exit(3)")])
     with pytest.raises(RunError, match=r"(?s)one ended with exit status 3.*no port left"):

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from agentflow_dagster.errors import RunError
-from agentflow_dagster.orchestration.asked_lines import ask_line, first_problem
+from agentflow_dagster.orchestration.asked_lines import NobodyListensError, ask_line, first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +76,13 @@ class CancelRun(_Asked):
     run_id: _RunId
 
 
-Request: TypeAlias = StartRun | BeginRun | CancelRun
+class Answering(_Asked):
+    """To see whether the engine answers."""
+
+    do: Literal["answer"] = "answer"
+
+
+Request: TypeAlias = StartRun | BeginRun | CancelRun | Answering
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
 
 
@@ -102,12 +108,24 @@ def engine_socket(variables: Mapping[str, str]) -> str | None:
     return variables.get(SOCKET_VARIABLE) or None
 
 
-def ask(path: str, request: Request) -> Answer:
+def answers(path: str, *, patience_seconds: float) -> bool:
+    """Whether the engine that listens answers in time; one that does not listen (yet) is not to
+    blame."""
+    try:
+        return ask(path, Answering(), patience_seconds=patience_seconds).done
+    except NobodyListensError:
+        return True
+    except RunError:
+        return False
+
+
+def ask(path: str, request: Request, *, patience_seconds: float = _PATIENCE_SECONDS) -> Answer:
     """Asks, and waits for the answer.
 
     Args:
         path: The socket.
         request: What is wanted.
+        patience_seconds: How long.
 
     Raises:
         NobodyListensError: nobody listens there.
@@ -118,7 +136,7 @@ def ask(path: str, request: Request) -> Answer:
         request.model_dump_json().encode(),
         whom="engine",
         longest=LONGEST,
-        patience_seconds=_PATIENCE_SECONDS,
+        patience_seconds=patience_seconds,
     )
     answer = Answer.model_validate_json(told)
     if answer.refused:

@@ -12,6 +12,7 @@ from agentflow_dagster.errors import AgentFlowError
 from agentflow_dagster.orchestration.engine_lane.asking import (
     LONGEST,
     Answer,
+    Answering,
     BeginRun,
     CancelRun,
     StartRun,
@@ -80,5 +81,7 @@ async def _done(engine: Engine, request: Request) -> bool:
             return await engine.begin(request)
         case CancelRun():
             return await engine.cancel(request.run_id)
+        case Answering():
+            return True
         case _:
             assert_never(request)

@@ -60,6 +60,8 @@ async def serving(
         place = Place(url)
         writer = Writer(place.connect)
         owed = await place.take()
+        keeping = asyncio.create_task(place.keep())
+        stack.callback(keeping.cancel)
         writing = asyncio.create_task(writer.run())
         writing.add_done_callback(_end_without_writer)
         stack.callback(writing.cancel)

@@ -137,6 +137,7 @@ def _is_away(problem: Exception) -> bool:
     lost: tuple[type[Exception], ...] = (
         *_AWAY,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # Where it is ended between two statements.
         asyncpg.PostgresConnectionError,
         asyncpg.OperatorInterventionError,
         asyncpg.InsufficientResourcesError,

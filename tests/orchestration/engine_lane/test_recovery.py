@@ -153,3 +153,39 @@ async def test_who_had_it_last_takes_it_again(bench: Bench) -> None:
     await connection.close(timeout=5)
     again = await place.connect()
     await again.close(timeout=5)
+
+
+async def test_one_that_does_not_tell_that_it_lives_loses_its_place(bench: Bench) -> None:
+    stalled = Place(bench.database_url)
+    await stalled.take()
+    connection = await stalled.connect()
+    await connection.execute("BEGIN")
+    owe = "INSERT INTO agentflow.engine_runs (run_id) VALUES ('late')"
+    await connection.execute(owe)  # It stalls before it commits.
+    with sa.create_engine(bench.database_url).begin() as other:
+        other.execute(sa.text("UPDATE agentflow.engine SET beat_at = now() - interval '1 minute'"))
+    next_ = Place(bench.database_url)
+    assert await asyncio.wait_for(next_.take(), 10) == []
+    with pytest.raises(Exception, match=r"closed|terminat|another operation"):
+        await connection.execute("COMMIT")
+    connection.terminate()
+    holding = await next_.connect()
+    await holding.close(timeout=5)
+    with pytest.raises(LostPlaceError):
+        await asyncio.wait_for(stalled.connect(), 10)
+    assert await owed(bench) == []
+
+
+async def test_one_that_tells_that_it_lives_keeps_its_place(bench: Bench) -> None:
+    place, other = (Place(bench.database_url, lease_seconds=0.5) for _ in range(2))
+    await place.take()
+    connection = await place.connect()
+    keeping = asyncio.create_task(place.keep())
+    waiting = asyncio.create_task(other.take())
+    done, _ = await asyncio.wait([waiting], timeout=2.0)
+    assert not done
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert await asyncio.wait_for(waiting, 20) == []
+    connection.terminate()
+    await (await other.connect()).close(timeout=5)
