@@ -57,7 +57,9 @@ class RunRetries(IntervalDaemon[Any]):
     def daemon_type(cls) -> str:
         return "AGENTFLOW_RETRIES"
 
-    def run_iteration(self, workspace_process_context: IWorkspaceProcessContext) -> Generator[None]:
+    def run_iteration(
+        self, workspace_process_context: IWorkspaceProcessContext[BaseWorkspaceRequestContext]
+    ) -> Generator[None]:
         """One look."""
         process = cast("Any", workspace_process_context)
         judge = self._judge(process.instance)
