@@ -17,7 +17,7 @@ from agentflow_dagster.engine.reach import reaches
 from agentflow_dagster.engine.recorder import NoRecorder
 from agentflow_dagster.engine.step import run_attempt
 from agentflow_dagster.engine.unknown import UnknownEnd
-from agentflow_dagster.errors import RunError
+from agentflow_dagster.errors import RunError, StoreError
 from agentflow_dagster.ports.model import Usage
 from agentflow_dagster.ports.stores import StepOutput
 from agentflow_dagster.spec.units import seconds
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agentflow_dagster.engine.recorder import Recorder
-    from agentflow_dagster.engine.step import Attempt, Services
+    from agentflow_dagster.engine.step import Attempt, Services, StepResult
     from agentflow_dagster.graph.plan import Plan, PlanStep
     from agentflow_dagster.spec.document import Retry
     from agentflow_dagster.spec.values import JsonObject
@@ -184,6 +184,7 @@ class _Progress:
                     await unknown.before()
                 attempt = begin if number == 1 else replace(begin, number=number)
                 done = await run_attempt(self._plan, step, attempt, self._services)
+                found = await _prepared(step, attempt, done)
             except RunError as failure:
                 if failure.retryable and step.retry and number < step.retry.max_attempts:
                     delay = retry_delay(step.retry, number)
@@ -206,5 +207,22 @@ class _Progress:
                 return None
             self.usage += done.result.usage
             self.runs += done.result.runs
-            facts = {**done.figures, "kind": step.node.kind, "attempts": number}
-            return StepOutput(done.result.port, done.result.output, facts)
+            return found
+
+
+async def _prepared(step: PlanStep, attempt: Attempt, done: StepResult) -> StepOutput | None:
+    """What a step leaves, ready to be kept; None where it is skipped.
+
+    Raises:
+        RunError: it cannot be kept, and so has not come about.
+    """
+    if done.result is None:
+        return None
+    facts: JsonObject = {**done.figures, "kind": step.node.kind, "attempts": attempt.number}
+    found = StepOutput(done.result.port, done.result.output, facts)
+    around = attempt.surroundings
+    try:
+        await around.journal.prepare(around.path + step.name, found)
+    except StoreError as problem:
+        raise RunError(str(problem), retryable=False) from problem
+    return found

@@ -28,5 +28,8 @@ class StepJournal:
     async def get(self, path: str) -> StepOutput | None:
         return self._finished.get(path)
 
+    async def prepare(self, path: str, output: StepOutput) -> None:
+        """Nobody is told of the end of a sub-step before it is kept."""
+
     async def put(self, path: str, output: StepOutput) -> None:
         await asyncio.to_thread(self._steps.put, self._key, path, output)

@@ -15,6 +15,14 @@ class Journal(Protocol):
         """What a sub-step left in this run, in an earlier attempt maybe."""
         ...
 
+    async def prepare(self, path: str, output: StepOutput) -> None:
+        """Does what may fail of keeping an output, before anybody is told that its step has ended.
+
+        Raises:
+            StoreError: it cannot be kept: the disk is full, maybe.
+        """
+        ...
+
     async def put(self, path: str, output: StepOutput) -> None:
         """Keeps an output; it is safe once this returns."""
         ...
@@ -28,6 +36,9 @@ class MemoryJournal:
 
     async def get(self, path: str) -> StepOutput | None:
         return self._kept.get(path)
+
+    async def prepare(self, path: str, output: StepOutput) -> None:
+        """A dict takes everything."""
 
     async def put(self, path: str, output: StepOutput) -> None:
         self._kept[path] = output

@@ -72,6 +72,7 @@ class Rig:
         process.start()
         self._started.append(process)
         wait_until(lambda: self.socket.exists() or not process.is_alive())
+        assert death or process.is_alive()
         return process
 
     def kill(self, process: ForkServerProcess, number: signal.Signals = signal.SIGKILL) -> None:

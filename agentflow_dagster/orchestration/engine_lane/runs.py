@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.engine_lane.writer import Writer
     from agentflow_dagster.ports.waits import Wait, WaitStore
     from agentflow_dagster.spec.values import JsonObject, Value
-    from agentflow_dagster.stores.steps import PostgresStepStore
+    from agentflow_dagster.stores.steps import PostgresStepStore, StepRow
     from agentflow_dagster.stores.wait_rows import Answered
 
 
@@ -50,9 +50,22 @@ class GroupJournal:
         self._writer = writer
         self._steps = steps
         self._finished = finished
+        self._ready: dict[str, StepRow] = {}
 
     async def get(self, path: str) -> StepOutput | None:
         return self._finished.get(path)
+
+    async def prepare(self, path: str, output: StepOutput) -> None:
+        """Stores what is too large for a row."""
+        self.ready(path, output)
+
+    def ready(self, path: str, output: StepOutput) -> None:
+        """Makes the row of an output, which is to be added next.
+
+        Raises:
+            StoreError: it is too large for a row, and there is no place for it.
+        """
+        self._ready[path] = self._steps.row(self._run_id, path, output)
 
     async def put(self, path: str, output: StepOutput) -> None:
         """Keeps an output, together with what the record was told before."""
@@ -61,7 +74,8 @@ class GroupJournal:
 
     def add(self, path: str, output: StepOutput) -> None:
         """Adds an output to the group; does not wait."""
-        self._writer.group.outputs.append(self._steps.row(self._run_id, path, output))
+        row = self._ready.pop(path, None) or self._steps.row(self._run_id, path, output)
+        self._writer.group.outputs.append(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +156,27 @@ class Execution:
     def _take(
         self, journal: GroupJournal, given: JsonObject, *, new: bool, event_id: int | None
     ) -> JsonObject | None:
-        """Records that the run begins; its input, or None where it is refused."""
-        if event_id is not None:
-            self._desk.writer.group.taken[self._run_id] = event_id
-        self._record.start(new=new)
+        """Records that the run begins; its input, or None where it is refused.
+
+        Raises:
+            StoreError: the input cannot be kept; nothing is recorded.
+        """
         try:
             input_ = self._made.takes.complete(given)
         except UsageError as problem:
+            self._start(new=new, event_id=event_id)
             _refuse(self._record, self._made, problem)
             return None
-        journal.add(INPUT, StepOutput("result", cast("Value", input_)))
+        kept = StepOutput("result", cast("Value", input_))
+        journal.ready(INPUT, kept)
+        self._start(new=new, event_id=event_id)
+        journal.add(INPUT, kept)
         return input_
+
+    def _start(self, *, new: bool, event_id: int | None) -> None:
+        if event_id is not None:
+            self._desk.writer.group.taken[self._run_id] = event_id
+        self._record.start(new=new)
 
     async def resume(self, past: Past) -> None:
         """Goes on with a run that another engine had begun: what has ended is not done again, what

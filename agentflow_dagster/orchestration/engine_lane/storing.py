@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 _BEGIN = """
 WITH alone AS MATERIALIZED (SELECT pg_advisory_xact_lock($1), pg_notify($3, '')),
   ids AS (SELECT nextval('event_logs_id_seq') AS id FROM alone, generate_series(1, $2))
-SELECT pg_current_xact_id()::text AS transaction, (SELECT array_agg(id) FROM ids) AS ids"""
+SELECT array_agg(id) AS ids FROM ids"""
+_IS_STORED = "SELECT EXISTS (SELECT 1 FROM event_logs WHERE id = $1 AND event = $2)"
 _NEWEST = """
 SELECT DISTINCT ON (asset_key) asset_key, id, event FROM event_logs
 WHERE asset_key = ANY($1) AND dagster_event_type = 'ASSET_MATERIALIZATION'
@@ -104,8 +105,8 @@ class EventTakenError(UsageError):
     """Another has made the run of an event, or it is to have none."""
 
 
-async def number_events(connection: Connection, events: Sequence[EventRow]) -> str:
-    """Gives events their ids, first of all in a transaction, of which it tells the id.
+async def number_events(connection: Connection, events: Sequence[EventRow]) -> None:
+    """Gives events their ids, first of all in a transaction.
 
     From here to the transaction's end no other gives any: readers see ids in their order. Whoever
     follows events is told once they are committed.
@@ -113,7 +114,20 @@ async def number_events(connection: Connection, events: Sequence[EventRow]) -> s
     (first,) = await connection.fetch(_BEGIN, EVENT_ORDER, max(1, len(events)), CHANNEL)
     for event, id_ in zip(events, first["ids"], strict=False):
         event.id = id_
-    return first["transaction"]
+
+
+async def is_stored(connection: Connection, group: Group) -> bool:
+    """Whether a group was committed of whose transaction nobody heard the end.
+
+    The event says so that it begins with. PostgreSQL itself cannot (`pg_xact_status`): a server
+    that was killed gives numbers of transactions again that had left nothing on the disk. What has
+    no events may be stored twice.
+    """
+    if not group.events:
+        return False
+    first = group.events[0]
+    ((stored,),) = await connection.fetch(_IS_STORED, first.id, first.text)
+    return bool(stored)
 
 
 async def store(connection: Connection, group: Group) -> None:

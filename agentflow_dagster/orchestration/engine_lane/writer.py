@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agentflow_dagster.orchestration.engine_lane.place import LostPlaceError
 from agentflow_dagster.orchestration.engine_lane.rows import Group, Made
-from agentflow_dagster.orchestration.engine_lane.storing import number_events, store
+from agentflow_dagster.orchestration.engine_lane.storing import is_stored, number_events, store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -100,15 +100,15 @@ class Writer:
     async def _commit_when_there(self, group: Group) -> None:
         """Commits a group, as often as it takes for the database to be there."""
         wait = _FIRST_WAIT
-        transaction: str | None = None
+        tried = False
         while True:
             try:
                 connection = await self._connected()
-                if transaction is not None and await _was_committed(connection, transaction):
+                if tried and await is_stored(connection, group):
                     return
-                transaction = None
                 async with connection.transaction():
-                    transaction = await number_events(connection, group.events)
+                    await number_events(connection, group.events)
+                    tried = True
                     await store(connection, group)
             except Exception as problem:
                 if not _is_away(problem):
@@ -144,9 +144,3 @@ def _is_away(problem: Exception) -> bool:
         asyncpg.DeadlockDetectedError,
     )
     return isinstance(problem, lost)
-
-
-async def _was_committed(connection: Connection, transaction: str) -> bool:
-    """Whether a transaction whose end nobody heard of was committed after all."""
-    ((status,),) = await connection.fetch("SELECT pg_xact_status($1::text::xid8)", transaction)
-    return status == "committed"

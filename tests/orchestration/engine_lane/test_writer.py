@@ -104,9 +104,10 @@ async def test_a_connection_that_is_cut_is_opened_again(bench: Bench, reader: sa
 
 
 class CutAtCommit:
-    """A connection whose first commit is done, and told as if the connection had been lost."""
+    """A connection that is lost at the first commit, which is done all the same, or is not."""
 
     cuts = 1
+    done = True
 
     def __init__(self, real: Connection) -> None:
         self._real = real
@@ -118,15 +119,19 @@ class CutAtCommit:
     async def transaction(self) -> AsyncGenerator[None]:
         async with self._real.transaction():
             yield
+            if CutAtCommit.cuts and not CutAtCommit.done:
+                CutAtCommit.cuts -= 1
+                raise ConnectionResetError("cut")
         if CutAtCommit.cuts:
             CutAtCommit.cuts -= 1
             raise ConnectionResetError("cut")
 
 
-async def test_a_commit_whose_answer_is_lost_is_not_done_twice(
-    bench: Bench, reader: sa.Engine
+@pytest.mark.parametrize("done", [True, False])
+async def test_a_commit_whose_answer_is_lost_is_done_once(
+    bench: Bench, reader: sa.Engine, done: bool
 ) -> None:
-    CutAtCommit.cuts = 1
+    CutAtCommit.cuts, CutAtCommit.done = 1, done
 
     async def cut(url: str) -> Any:
         return CutAtCommit(await connect(url))
