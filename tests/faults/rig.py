@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import DagsterRunStatus, RunsFilter
@@ -35,18 +37,18 @@ class Rig:
 
     Args:
         bench: The database, its stores, and what is served.
-        socket: Where they listen.
+        path: Where they listen.
         variables: What `{{env.…}}` reads.
     """
 
-    def __init__(self, bench: Bench, socket: Path, variables: Mapping[str, str]) -> None:
+    def __init__(self, bench: Bench, path: Path, variables: Mapping[str, str]) -> None:
         self.bench = bench
-        self.socket = socket
+        self.socket = path
         self._settings = {
             "url": bench.database_url,
             "dagster_home": str(bench.artifacts.parent / "dagster-direct"),
             "artifacts": str(bench.artifacts),
-            "socket": str(socket),
+            "socket": str(path),
         }
         self._variables = variables
         self._started: list[ForkServerProcess] = []
@@ -71,9 +73,13 @@ class Rig:
         self.socket.unlink(missing_ok=True)
         process.start()
         self._started.append(process)
-        wait_until(lambda: self.socket.exists() or not process.is_alive())
+        wait_until(lambda: self._listens() or not process.is_alive())
         assert death or process.is_alive()
         return process
+
+    def _listens(self) -> bool:
+        with closing(socket.socket(socket.AF_UNIX)) as line:
+            return line.connect_ex(str(self.socket)) == 0
 
     def kill(self, process: ForkServerProcess, number: signal.Signals = signal.SIGKILL) -> None:
         assert process.pid

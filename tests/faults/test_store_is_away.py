@@ -84,7 +84,7 @@ def test_it_restarts_again_and_again(rig: Rig, store: OwnStore) -> None:
     def restart_often() -> int:
         times = 0
         while not done.wait(EVERY_SECONDS):
-            store.restart()
+            store.restart() if times % 2 else store.down(0)
             times += 1
         return times
 
