@@ -14,6 +14,7 @@ from agentflow_dagster.orchestration.live_events import PostgresLiveEvents
 from agentflow_dagster.ports.live_events import AssetMade, EventId, RunChanged, StepChanged
 from tests.orchestration import lane
 from tests.orchestration.bench import step_name
+from tests.orchestration.engine_lane.test_waiting import DELAY
 from tests.orchestration.samples import TRIAGE
 from tests.support.waiting import wait_until
 
@@ -240,6 +241,17 @@ async def test_more_than_one_look_gives(
     told = await followed(events, run_id=ran.run_id)
     expected = [i for i, e in zip(ran.ids, ran.events, strict=True) if told_of(e)]
     assert [event.id for event in told] == expected
+
+
+async def test_a_run_that_is_put_away_is_told_so(bench: Bench, events: PostgresLiveEvents) -> None:
+    bench.serve(DELAY)
+    run = bench.prepare("reminder")
+    async with lane.engine(bench) as engine:
+        following = asyncio.create_task(followed(events, run_id=run.run_id))
+        await engine.start(run.run_id)
+        told = await following
+    states = [event.state for event in told if isinstance(event, RunChanged)]
+    assert states == ["starting", "started", "suspended", "resumed", "succeeded"]
 
 
 async def test_many_follow_over_one_connection(bench: Bench, events: PostgresLiveEvents) -> None:
