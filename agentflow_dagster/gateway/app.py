@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from agentflow_dagster import __version__
 from agentflow_dagster.errors import AgentFlowError, RunError, StoreError, UsageError
+from agentflow_dagster.gateway.backlog import Backlog, most_pending
 from agentflow_dagster.gateway.callbacks import called_back
 from agentflow_dagster.gateway.event import idempotency_key, read_event
 from agentflow_dagster.gateway.starts import Starts
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
             routes = Routes(stores.versions, settings.environment)
             app.state.routes = routes
             starter = settings.starter and settings.starter(stores, routes)
+            app.state.backlog = Backlog(stores.inbox, most=most_pending(settings.variables))
             async with Starts(starter, stores.inbox) as app.state.starts:
                 yield
 
@@ -106,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         target = await run_in_threadpool(routes.find, request.method, f"/{path}")
         if target is None:
             raise HTTPException(404, f"No deployed agent listens for {request.method} /{path}.")
+        await run_in_threadpool(app.state.backlog.require_room)
         event = await read_event(request, f"/{path}")
         await run_in_threadpool(_require_input, target, event, settings.variables)
         key = idempotency_key(request)
@@ -114,7 +117,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
         if new:
             starts: Starts = app.state.starts
-            starts.soon(accepted)
+            starts.soon(accepted, priority=target.agent.spec.config.priority)
         body = {"event_id": accepted.id, "run_key": accepted.run_key, "duplicate": not new}
         return JSONResponse(body, status_code=202)
 

@@ -1,4 +1,4 @@
-"""Starts the runs of accepted events in the background, a few at a time.
+"""Starts the runs of accepted events in the background, a few at a time, each agent in its turn.
 
 Nothing depends on it: an event that does not get its turn, or whose start fails, stays in the
 inbox, where the agent's sensor finds it.
@@ -14,6 +14,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import AgentFlowError
+from agentflow_dagster.gateway.turns import Turns
 from agentflow_dagster.ports.starter import NotStarted
 
 if TYPE_CHECKING:
@@ -48,23 +49,26 @@ class Starts:
     ) -> None:
         self._starter = starter
         self._inbox = inbox
-        self._turn = asyncio.Semaphore(at_once)
-        self._most = at_once + waiting
+        self._turns = Turns()
+        self._at_once = at_once
+        self._most = waiting
         self._end_seconds = end_seconds
         self._ending = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._by = f"front door {socket.gethostname()[:100]} {os.getpid()} {uuid.uuid4()}"
 
-    def soon(self, event: InboxEvent) -> None:
+    def soon(self, event: InboxEvent, *, priority: int = 0) -> None:
         """Has an event started as soon as it gets its turn; does not wait for it, nor raise."""
         if self._starter is None:
             return
-        if len(self._tasks) >= self._most:
+        if len(self._tasks) < self._at_once:
+            task = asyncio.create_task(self._work(self._starter, event))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif len(self._turns) < self._most:
+            self._turns.add(event, priority=priority)
+        else:
             _log.info("Event %d is left to its sensor: too many wait.", event.id)
-            return
-        task = asyncio.create_task(self._in_turn(self._starter, event))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,10 +88,11 @@ class Starts:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    async def _in_turn(self, starter: Starter, event: InboxEvent) -> None:
-        async with self._turn:
-            if not self._ending:
-                await self._start(starter, event)
+    async def _work(self, starter: Starter, event: InboxEvent | None) -> None:
+        """Starts one, and then those that wait."""
+        while event is not None and not self._ending:
+            await self._start(starter, event)
+            event = self._turns.take()
 
     async def _start(self, starter: Starter, event: InboxEvent) -> None:
         try:

@@ -17,6 +17,7 @@ HANDLED_ERROR_TAG = "agentflow/handled_error"
 PARTIAL_TAG = "agentflow/partial"
 PARENT_RUN_TAG = "agentflow/parent_run"
 PARENT_NODE_TAG = "agentflow/parent_node"
+_PRIORITY_TAG = "dagster/priority"
 _HIDDEN = ".dagster/agentflow_"
 """Dagster's UI leaves tags out that begin with `.dagster/`: these mean nothing to people."""
 CALL_TAG = f"{_HIDDEN}call"
@@ -125,9 +126,12 @@ def source_run_tag(agent: str, *, alone: bool) -> str:
 
 
 def run_tags(plan: Plan, version: str) -> dict[str, str]:
-    """Tags of every run of an agent: who it is, which version, and its labels."""
+    """Tags of every run of an agent: who it is, which version, its labels, and its priority, by
+    which Dagster's queue goes."""
     labels = {_label(name): value for name, value in plan.agent.metadata.labels.items()}
-    return {**labels, AGENT_TAG: plan.agent.name, VERSION_TAG: version}
+    priority = plan.agent.spec.config.priority
+    queued = {_PRIORITY_TAG: str(priority)} if priority else {}
+    return {**labels, **queued, AGENT_TAG: plan.agent.name, VERSION_TAG: version}
 
 
 def asset_tags(plan: Plan, step: PlanStep) -> dict[str, str]:

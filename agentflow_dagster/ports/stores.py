@@ -221,6 +221,10 @@ class Inbox(Protocol):
         """Events whose run has not begun, oldest first, claimed or not."""
         ...
 
+    def count_pending(self, *, most: int) -> int:
+        """How many events' runs have not begun, of all agents; counts up to `most`."""
+        ...
+
     def claim(self, event_id: int, by: str, *, seconds: float = CLAIM_SECONDS) -> bool:
         """Claims one pending event; False where another has it, or it is pending no more.
 

@@ -150,6 +150,9 @@ class Config(Element):
     """How the agent runs as a whole."""
 
     max_concurrent_executions: int = Field(default=10, ge=1, le=10_000)
+    priority: int = Field(
+        default=0, ge=-100, le=100, description="Runs that wait begin in its order, highest first."
+    )
     default_timeout: Duration = Field(default="300s", description="Limit of a step that sets none.")
     retry_policy: Literal["exponential", "linear", "fixed", "none"] = Field(
         default="none",

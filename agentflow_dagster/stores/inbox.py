@@ -70,6 +70,12 @@ class PostgresInbox:
         with transaction(self._engine) as connection:
             return [_event(row) for row in connection.execute(statement)]
 
+    def count_pending(self, *, most: int) -> int:
+        """How many events' runs have not begun, of all agents; counts up to `most`."""
+        some = sa.select(sa.literal(1)).select_from(inbox).where(_PENDING).limit(most).subquery()
+        with transaction(self._engine) as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+
     def claim(self, event_id: int, by: str, *, seconds: float = CLAIM_SECONDS) -> bool:
         """Claims one pending event; False where another has it, or it is pending no more."""
         statement = (

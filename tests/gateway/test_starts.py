@@ -205,3 +205,18 @@ def test_the_same_call_a_hundred_times_is_started_once(
     event = front.stores.inbox.get(event_id)
     assert event is not None
     assert (event.state, event.run_id) == ("started", f"run-{event_id}")
+
+
+async def test_one_agents_burst_holds_up_no_other(stores: Stores, held: Held) -> None:
+    burst = events(stores, 5)
+    other = stores.inbox.add("b", "t", {})[0]
+    urgent = stores.inbox.add("c", "t", {})[0]
+    async with Starts(held, stores.inbox, at_once=1) as starts:
+        for event in (*burst, other):
+            starts.soon(event)
+        starts.soon(urgent, priority=1)
+        await until_begun(held, 1)
+        held.go.set()
+        await until_begun(held, 7)
+    ids = [event.id for event in burst]
+    assert held.begun == [ids[0], urgent.id, ids[1], other.id, *ids[2:]]

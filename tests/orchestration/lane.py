@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.orchestration.engine_lane.answers import Answers
-from agentflow_dagster.orchestration.engine_lane.engine import Engine, Workshop
+from agentflow_dagster.orchestration.engine_lane.engine import MOST_RUNS, Engine, Workshop
 from agentflow_dagster.orchestration.engine_lane.runs import Desk
 from agentflow_dagster.orchestration.engine_lane.writer import Writer
 from agentflow_dagster.orchestration.location import compile_version
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def engine(bench: Bench) -> AsyncGenerator[Engine]:
+async def engine(bench: Bench, *, most: int = MOST_RUNS) -> AsyncGenerator[Engine]:
     """An engine on the bench's database."""
-    async with writing(bench) as writer, engine_with(bench, writer) as made:
+    async with writing(bench) as writer, engine_with(bench, writer, most=most) as made:
         yield made
 
 
@@ -46,7 +46,9 @@ async def writing(bench: Bench, open_: Connect = connect) -> AsyncGenerator[Writ
 
 
 @asynccontextmanager
-async def engine_with(bench: Bench, writer: Writer) -> AsyncGenerator[Engine]:
+async def engine_with(
+    bench: Bench, writer: Writer, *, most: int = MOST_RUNS
+) -> AsyncGenerator[Engine]:
     """An engine whose runs a writer records."""
     services = step_services(SimpleNamespace(**bench.resources), bench.kinds)
     workshop = Workshop(
@@ -55,7 +57,9 @@ async def engine_with(bench: Bench, writer: Writer) -> AsyncGenerator[Engine]:
         lambda version: compile_version(version, bench.kinds),
         bench.resources,
     )
-    made = Engine(Desk(services, writer, bench.stores.steps, bench.stores.waits), workshop)
+    made = Engine(
+        Desk(services, writer, bench.stores.steps, bench.stores.waits), workshop, most=most
+    )
     looking = asyncio.create_task(Answers(lambda: connect(bench.database_url), made.deliver).run())
     try:
         yield made

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.stores.wait_rows import Answered
 
 _MOST_BLUEPRINTS = 500
+MOST_RUNS = 20_000
 _MOST_WAITS = 100_000
 """Of one run that are read back."""
 _log = logging.getLogger(__name__)
@@ -76,10 +77,12 @@ class Engine:
     Args:
         desk: What runs work with.
         workshop: Where versions are made ready.
+        most: Most runs at a time, of all agents; more wait in Dagster's queue.
     """
 
-    def __init__(self, desk: Desk, workshop: Workshop) -> None:
+    def __init__(self, desk: Desk, workshop: Workshop, *, most: int = MOST_RUNS) -> None:
         self._desk = desk
+        self._most = most
         self._workshop = workshop
         self._blueprints: dict[tuple[str, str], asyncio.Task[Blueprint]] = {}
         self._starting: dict[str, asyncio.Task[bool]] = {}
@@ -123,7 +126,7 @@ class Engine:
         agent = run.tags[names.AGENT_TAG]
         given = cast("JsonObject", given_config(run, agent).get("input") or {})
         made = await self._blueprint_of(run)
-        if if_room and self._under_way[agent] >= made.most_at_once:
+        if if_room and not self._has_room(agent, made):
             return False
         await self._begin(made, run, given, new=False)
         return True
@@ -139,11 +142,15 @@ class Engine:
         given = cast("JsonObject", asked.input)
         made = await self._blueprint(asked.version, asked.location)
         agent = made.compiled.plan.agent.name
-        if names.ENGINE_TAG not in made.run.tags or self._under_way[agent] >= made.most_at_once:
+        if names.ENGINE_TAG not in made.run.tags or not self._has_room(agent, made):
             return False
         run = made.new_run(given, asked.tags)
         await self._begin(made, run, given, new=True, event_id=asked.event_id)
         return True
+
+    def _has_room(self, agent: str, made: Blueprint) -> bool:
+        full = len(self._runs) >= self._most
+        return not full and self._under_way[agent] < made.most_at_once
 
     async def ended(self, run_id: str) -> None:
         """Waits until a run of this engine is over; returns at once where it is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from dagster import DagsterInstance, build_resources
 
 from agentflow_dagster.orchestration.engine_lane.answers import Answers
-from agentflow_dagster.orchestration.engine_lane.engine import Engine, Workshop
+from agentflow_dagster.orchestration.engine_lane.engine import MOST_RUNS, Engine, Workshop
 from agentflow_dagster.orchestration.engine_lane.place import Place
 from agentflow_dagster.orchestration.engine_lane.readiness import Readiness
 from agentflow_dagster.orchestration.engine_lane.runs import Desk
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.stores import Stores
 
+MOST_VARIABLE = "AGENTFLOW_MOST_RUNS"
+"""Most runs that the engine has at a time."""
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +71,7 @@ async def serving(
         engine = Engine(
             Desk(step_services(opened, kinds), writer, stores.steps, stores.waits),
             Workshop(instance, stores.versions, partial(compile_version, kinds=kinds), resources),
+            most=_most_runs(os.environ),
         )
         stack.push_async_callback(engine.close)
         collect_seldom()
@@ -81,6 +85,12 @@ async def serving(
         )
         stack.callback(ready.cancel)
         yield engine
+
+
+def _most_runs(variables: Mapping[str, str]) -> int:
+    """What the environment says of it."""
+    told = variables.get(MOST_VARIABLE, "")
+    return int(told) if told.isdecimal() and int(told) else MOST_RUNS
 
 
 def collect_seldom() -> None:

@@ -74,6 +74,16 @@ async def test_a_run_is_canceled(bench: Bench) -> None:
     assert set(ran.values) == {"first"}
 
 
+async def test_no_more_than_it_may_have_of_all_agents(bench: Bench) -> None:
+    bench.serve(CHAIN)
+    bench.model.hang_on("two")
+    first, second = bench.prepare("chain"), bench.prepare("chain")
+    async with lane.engine(bench, most=1) as engine:
+        assert await engine.start(first.run_id, if_room=True)
+        assert not await engine.start(second.run_id, if_room=True)
+        assert await engine.start(second.run_id), "what comes out of the queue is begun"
+
+
 async def test_many_at_once(bench: Bench) -> None:
     bench.serve(TRIAGE)
     runs = [bench.prepare("support-triage", {"body": "a bug"}) for _ in range(20)]
