@@ -1,6 +1,6 @@
 """What the engine lane does in a second, and what a step costs in it.
 
-    python benchmarks/engine.py [--burst 10000]
+    python benchmarks/engine.py [--most 10000]
 
 One engine in this process, on an embedded PostgreSQL of its own; agents whose steps ask a model
 that answers after a while. Every run, event and output is durable, as in production:
@@ -10,16 +10,20 @@ that answers after a while. Every run, event and output is durable, as in produc
   for five seconds; from a model's answer to the next node's question;
 - `start.engine_p50_ms`, `start.engine_p99_ms`: of the same runs, from asking for one until its
   first node asks its model;
-- `burst.*`: 10,000 agents of three nodes asked for at once, two seconds a step: until their first
-  steps have begun, all of it, and how far this process grew.
+- `burst.*`: 1, 10 … 10,000 agents of three nodes asked for at once, two seconds a step: until their
+  first steps have begun, all of it, and how far this process grew;
+- `concurrent.max`: how many of the 10,000 Dagster has as SUCCESS with every event;
+- `memory.kib_per_waiting_run`: by how much this process grew for each of as many runs that are in
+  their first step.
 
-Prints a table and one line of JSON.
+Prints a table and one line of JSON, and keeps the figures (results.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import statistics
@@ -36,6 +40,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import psutil
 import uvloop
+
+sys.path.insert(0, str(Path(__file__).parent))
+from results import GROWTH, record
 
 from agentflow_dagster.engine.secrets import EnvironmentSecrets
 from agentflow_dagster.graph.check import plan_of
@@ -223,32 +230,73 @@ async def burst(one: Bench, runs: int) -> dict[str, float]:
     one.model.seconds = 0.0
     first = sorted(one.model.asked[r][0] - began for r in ids)
     return {
-        f"burst.{runs}_first_step_p99_s": first[int(len(first) * 0.99) - 1],
+        f"burst.{runs}_first_step_p99_s": first[max(0, int(len(first) * 0.99) - 1)],
         f"burst.{runs}_total_s": took,
         f"burst.{runs}_peak_mb": (peak[0] - before) / 2**20,
     }
 
 
-async def measured(folder: Path, runs: int) -> dict[str, float]:
+async def recorded(runs: int) -> dict[str, float]:
+    """How many of the last runs Dagster has from beginning to end: each as SUCCESS, with as many
+    events as the others."""
+    connection = await connect(os.environ[DATABASE_VARIABLE])
+    try:
+        rows = await connection.fetch(
+            "SELECT events, count(*) AS runs FROM (SELECT count(*) AS events FROM event_logs"
+            " WHERE run_id IN (SELECT run_id FROM runs WHERE pipeline_name = 'burst_job'"
+            " AND status = 'SUCCESS' ORDER BY id DESC LIMIT $1) GROUP BY run_id) AS each"
+            " GROUP BY events ORDER BY runs DESC LIMIT 1",
+            runs,
+        )
+    finally:
+        connection.terminate()
+    return {"concurrent.max": rows[0]["runs"]}
+
+
+async def memory(one: Bench, runs: int) -> dict[str, float]:
+    made = one.blueprint(chain("waiting", 3))
+    await one.run(made)
+    gc.collect()
+    before = psutil.Process().memory_info().rss
+    one.model.seconds = 3600.0
+    begun = len(one.model.asked)
+    waiting = [asyncio.create_task(one.run(made)) for _ in range(runs)]
+    while len(one.model.asked) < begun + runs:  # noqa: ASYNC110 - of others
+        await asyncio.sleep(0.1)
+    grown = psutil.Process().memory_info().rss - before
+    for each in waiting:
+        each.cancel()
+    await asyncio.wait(waiting)
+    one.model.seconds = 0.0
+    return {"memory.kib_per_waiting_run": grown / 1024 / runs}
+
+
+async def measured(folder: Path, most: int) -> dict[str, float]:
     async with bench(folder) as one:
         found = await throughput(one, 2000)
         found |= await steps(one, rate=100, seconds=5)
-        found |= await burst(one, runs)
+        for runs in GROWTH:
+            if runs <= most:
+                found |= await burst(one, runs)
+        found |= await recorded(most)
+    async with bench(folder) as another:  # Python gives little back that it has taken before.
+        found |= await memory(another, most)
     return {name: round(value, 2) for name, value in found.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Times the engine lane.")
-    parser.add_argument("--burst", type=int, default=10_000, help="runs that are begun at once")
+    parser.add_argument("--most", type=int, default=10_000, help="most runs that are begun at once")
     chosen = parser.parse_args()
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="agentflow-bench-", ignore_cleanup_errors=True) as made:
         Path(made).chmod(0o711)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            found = runner.run(measured(Path(made), chosen.burst))
-    load = os.getloadavg()[0]
+            found = runner.run(measured(Path(made), chosen.most))
     for name, value in found.items():
         print(f"{name:34} {value:>10}")
     print(json.dumps({"engine": found, "load": round(load, 1)}))
+    record(found, load=load)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from deploy import prepared, told
+from results import record
 
 from agentflow_dagster.operations.components import WARM_LATER, Ports
 from agentflow_dagster.operations.platform import Platform, start_platform
@@ -85,13 +86,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Times the start of runs.")
     parser.add_argument("--runs", type=int, default=9, help="runs of each to take the median of")
     chosen = parser.parse_args()
-    report(
+    load = os.getloadavg()[0]
+    figures = report(
         [
             measure("1 agent", 1, chosen.runs),
             measure("50 agents", 50, chosen.runs),
             measure("imports litellm", 1, chosen.runs, first="import litellm\n"),
         ]
     )
+    record({"start.process_vs_stock": figures[0].ratio}, load=load)
 
 
 def measure(name: str, agents: int, runs: int, *, first: str = "") -> Figures:
@@ -147,7 +150,7 @@ def started(platform: Platform, lane: Lane) -> float:
     return float(first["timestamp"]) / 1000 - began
 
 
-def report(figures: list[Figures]) -> None:
+def report(figures: list[Figures]) -> list[Figures]:
     print("Launch until the first step, seconds")
     columns = list(Figures.__dataclass_fields__)
     print("".join(f"{name:>20}" for name in columns))
@@ -166,6 +169,7 @@ def report(figures: list[Figures]) -> None:
             }
         )
     )
+    return figures
 
 
 if __name__ == "__main__":

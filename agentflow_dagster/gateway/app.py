@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from agentflow_dagster.ports.starter import Starter
+    from agentflow_dagster.ports.stores import InboxEvent
     from agentflow_dagster.spec.values import JsonObject
     from agentflow_dagster.stores import Stores
 
 _BEARER = HTTPBearer(auto_error=False)
 _SHOWN = 2_000
+_STARTING_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        # Python's own has few threads on few processors; these wait for others.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_STARTING_THREADS))
         with settings.open_stores() as stores:
             app.state.stores = stores
             routes = Routes(stores.versions, settings.environment)
@@ -103,18 +109,18 @@ def create_app(settings: Settings) -> FastAPI:
         "/hooks/{path:path}", methods=["POST", "PUT"], dependencies=[Depends(authenticated)]
     )
     async def webhook(path: str, request: Request) -> JSONResponse:
-        routes: Routes = app.state.routes
         stores: Stores = app.state.stores
-        target = await run_in_threadpool(routes.find, request.method, f"/{path}")
-        if target is None:
-            raise HTTPException(404, f"No deployed agent listens for {request.method} /{path}.")
-        await run_in_threadpool(app.state.backlog.require_room)
+        target = await _target(app.state.routes, request.method, path)
         event = await read_event(request, f"/{path}")
-        await run_in_threadpool(_require_input, target, event, settings.variables)
         key = idempotency_key(request)
-        accepted, new = await run_in_threadpool(
-            lambda: stores.inbox.add(target.agent.name, target.trigger, event, idempotency_key=key)
-        )
+
+        def accept() -> tuple[InboxEvent, bool]:
+            app.state.backlog.require_room()
+            _require_input(target, event, settings.variables)
+            name, trigger = target.agent.name, target.trigger
+            return stores.inbox.add(name, trigger, event, idempotency_key=key)
+
+        accepted, new = await run_in_threadpool(accept)
         if new:
             starts: Starts = app.state.starts
             starts.soon(accepted, priority=target.agent.spec.config.priority)
@@ -126,6 +132,16 @@ def create_app(settings: Settings) -> FastAPI:
 
     app.add_api_route("/callbacks/{token}", callback, methods=["POST"])
     return app
+
+
+async def _target(routes: Routes, method: str, path: str) -> Target:
+    """The trigger that a call is for."""
+    if not routes.fresh:
+        await run_in_threadpool(routes.refresh)
+    target = routes.find(method, f"/{path}")
+    if target is None:
+        raise HTTPException(404, f"No deployed agent listens for {method} /{path}.")
+    return target
 
 
 async def _told(request: Request, problem: Exception) -> JSONResponse:

@@ -43,7 +43,7 @@ class Starts:
         starter: Starter | None,
         inbox: Inbox,
         *,
-        at_once: int = 4,
+        at_once: int = 12,
         waiting: int = 1000,
         end_seconds: float = 5.0,
     ) -> None:

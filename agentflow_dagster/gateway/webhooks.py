@@ -54,6 +54,15 @@ class Routes:
         self._read_at = float("-inf")
         self._revision = -1
 
+    @property
+    def fresh(self) -> bool:
+        """Whether what is known is not to be read again, so that `find` does not wait."""
+        return self._known is not None and time.monotonic() - self._read_at <= _SECONDS_KNOWN
+
+    def refresh(self) -> None:
+        """Reads what is deployed, if it may have changed."""
+        self._current()
+
     def find(self, method: str, path: str) -> Target | None:
         """The trigger that listens there; the agent deployed first where two do."""
         return self._current().targets.get((method, path))

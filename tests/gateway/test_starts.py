@@ -177,9 +177,9 @@ def test_the_answer_does_not_wait_for_the_start(
 ) -> None:
     with door(front, door_held, tmp_path) as opened:
         ids = [
-            opened.call("POST", "/hooks/any/thing", json={}).json()["event_id"] for _ in range(8)
+            opened.call("POST", "/hooks/any/thing", json={}).json()["event_id"] for _ in range(14)
         ]
-        wait_until(lambda: door_held.at_work == 4)
+        wait_until(lambda: door_held.at_work == 12)
         assert not door_held.go.is_set()
         door_held.go.set()
         wait_until(lambda: len(door_held.begun) == len(ids))
