@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
-from agentflow_dagster.graph.inputs import complete_input
+from agentflow_dagster.graph.inputs import complete_input, misfit
 from agentflow_dagster.operations.stores import project_stores
 
 if TYPE_CHECKING:
     from agentflow_dagster.operations.project import Project
     from agentflow_dagster.ports.waits import Wait, WaitStore
-    from agentflow_dagster.spec.values import JsonObject, JsonSchema, Value
+    from agentflow_dagster.spec.values import JsonObject, JsonSchema, JsonValue, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,10 @@ def answer(project: Project, wait_id: int, value: JsonObject, said: Said) -> Wai
     with project_stores(project) as stores:
         found = _found(stores.waits, wait_id)
         _require(found, "input", instead="agentflow approve")
-        complete = complete_input(cast("JsonSchema", found.subject["schema"]), value)
+        schema = cast("JsonSchema", found.subject["schema"])
+        if problem := misfit(schema, cast("JsonValue", value), whole=True):
+            raise UsageError(f"That does not meet the schema of form {wait_id}: {problem}.")
+        complete = complete_input(schema, value)
         return stores.waits.decide(wait_id, cast("Value", complete), by=said.name, note=said.note)
 
 

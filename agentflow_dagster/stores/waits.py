@@ -255,7 +255,7 @@ def _require(found: Wait, by: str) -> None:
     if found.people and by not in found.people:
         raise UsageError(
             f"{by!r} may not answer {found.id}; {', '.join(found.people)} may.",
-            hint="Ask one of them, or have it delegated: agentflow approvals delegate.",
+            hint=f"One of them can let you: agentflow delegate {found.id} NAME.",
         )
 
 

@@ -46,7 +46,7 @@ def command(name: str | None, all_: bool, limit: int, as_json: bool) -> None:
                 wait.path,
                 f"{wait.kind}: {wait.subject['ask']}",
                 ", ".join(wait.people) or "anyone",
-                f"{wait.due:%Y-%m-%d %H:%M}" if wait.due else "-",
+                f"{wait.due.astimezone():%Y-%m-%d %H:%M}" if wait.due else "-",
                 *([decided(wait)] if all_ else []),
             ]
             for wait in found
