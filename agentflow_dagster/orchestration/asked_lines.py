@@ -44,7 +44,7 @@ def ask_line(
     """
     with closing(socket.socket(socket.AF_UNIX)) as line_to:
         # One that does not block would be sent away where a hundred others have just come.
-        waiting = struct.pack("ll", int(patience_seconds), 0)
+        waiting = struct.pack("ll", int(patience_seconds), int(patience_seconds % 1 * 1_000_000))
         line_to.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, waiting)
         try:
             line_to.connect(path)

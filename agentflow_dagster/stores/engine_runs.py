@@ -44,15 +44,21 @@ async def evict(connection: Connection, *, lease_seconds: float) -> bool:
     return bool(ended)
 
 
-async def last_holder(connection: Connection, holder: str) -> str | None:
-    """Who was the engine before; from now on it is `holder`. Call it in the place alone."""
+async def holder(connection: Connection) -> str | None:
+    """Who is the engine, or was before."""
     rows = await connection.fetch("SELECT holder FROM agentflow.engine WHERE place = 1")
+    return rows[0]["holder"] if rows else None
+
+
+async def last_holder(connection: Connection, name: str) -> str | None:
+    """Who was the engine before; from now on it is `name`. Call it in the place alone."""
+    before = await holder(connection)
     await connection.execute(
         "INSERT INTO agentflow.engine (place, holder) VALUES (1, $1)"
         " ON CONFLICT (place) DO UPDATE SET holder = excluded.holder, beat_at = now()",
-        holder,
+        name,
     )
-    return rows[0]["holder"] if rows else None
+    return before
 
 
 OWED = Change(

@@ -17,6 +17,7 @@ from agentflow_dagster.operations.token import project_token
 from agentflow_dagster.orchestration.direct_start import SECONDS_KNOWN
 from agentflow_dagster.orchestration.names import LANE_TAG
 from tests.e2e.test_webhook import CRASH, triage
+from tests.support.at_once import at_once
 from tests.support.properties import THOROUGH
 from tests.support.waiting import wait_until
 
@@ -189,6 +190,15 @@ def test_an_acknowledged_call_starts_its_run_once(running: Running, killed: list
     wait_until(lambda: answers(running))
     running.let_sensors_catch_up()  # of what the front door may have claimed and not started
     only_run(running, plan, accepted)
+
+
+def test_a_call_that_is_delivered_a_hundred_times_at_once_is_one_run(running: Running) -> None:
+    plan = triage(running)
+    key = {"Idempotency-Key": "delivered-again-and-again"}
+    told = at_once(lambda _: running.post("/tickets", CRASH, **key), 100)
+    assert {answer.status_code for answer in told} <= {200, 202}
+    assert len({answer.json()["event_id"] for answer in told}) == 1
+    only_run(running, plan, told[0])
 
 
 def test_what_is_not_started_at_once_is_left_to_the_sensor(running: Running) -> None:

@@ -10,11 +10,13 @@ import os
 import signal
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.orchestration.engine_lane import place, writer
+from agentflow_dagster.orchestration.engine_lane import serving as serving_room
 from agentflow_dagster.orchestration.engine_lane.serving import serving
 from agentflow_dagster.orchestration.instance import DATABASE_VARIABLE
 from agentflow_dagster.sandbox import ChildProcess
@@ -61,6 +63,7 @@ class Settings:
         socket: Where it listens.
         variables: What `{{env.…}}` reads.
         death: Where it dies, if it does.
+        lease_seconds: How long it may not tell that it lives; None has it as ever.
     """
 
     url: str
@@ -69,6 +72,7 @@ class Settings:
     socket: str
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     death: Death | None = None
+    lease_seconds: float | None = None
 
 
 def main(settings: Settings) -> None:
@@ -78,6 +82,8 @@ def main(settings: Settings) -> None:
     os.environ[DATABASE_VARIABLE] = settings.url
     if settings.death is not None:
         _die_at(settings.death)
+    if settings.lease_seconds is not None:
+        serving_room.Place = partial(place.Place, lease_seconds=settings.lease_seconds)
     asyncio.run(_serve(settings))
 
 

@@ -57,18 +57,25 @@ class Rig:
         self._context.set_forkserver_preload([engine_process.__name__])
 
     def start(
-        self, death: Death | None = None, *, artifacts: Path | None = None
+        self,
+        death: Death | None = None,
+        *,
+        artifacts: Path | None = None,
+        lease_seconds: float | None = None,
     ) -> ForkServerProcess:
         """Starts an engine, which listens when it returns.
 
         Args:
             death: Where it is to die; it may be dead by then.
             artifacts: Where it keeps large values, if not with the bench's.
+            lease_seconds: How long it may not tell that it lives, if not as ever.
         """
         told = dict(self._settings)
         if artifacts is not None:
             told["artifacts"] = str(artifacts)
-        settings = Settings(**told, variables=self._variables, death=death)
+        settings = Settings(
+            **told, variables=self._variables, death=death, lease_seconds=lease_seconds
+        )
         process = self._context.Process(target=engine_process.main, args=(settings,))
         self.socket.unlink(missing_ok=True)
         process.start()
@@ -95,7 +102,7 @@ class Rig:
         inbox = self.bench.stores.inbox
         return [inbox.add(agent, "calls", {"body": body})[0] for body in inputs]
 
-    def begin(self, event: InboxEvent) -> Answer:
+    def begin(self, event: InboxEvent, *, patience_seconds: float = 30) -> Answer:
         """Asks for an event's run, whose input is the event's body.
 
         Raises:
@@ -108,7 +115,7 @@ class Rig:
             input=cast("Any", event.event["body"]),
             tags={**sensor_tags(event.agent, event), "agentflow/trigger": "calls"},
         )
-        return ask(str(self.socket), asked)
+        return ask(str(self.socket), asked, patience_seconds=patience_seconds)
 
     def begin_all(self, events: Sequence[InboxEvent]) -> set[int]:
         """Asks for the runs of all events at once; those whose start was acknowledged."""

@@ -108,10 +108,10 @@ class Engine:
         Raises:
             UsageError: it is none that can begin here.
         """
-        if run_id in self._runs:
-            return True
         starting = self._starting.get(run_id)
         if starting is None:
+            if run_id in self._runs:
+                return True
             work = self._start(run_id, if_room=if_room)
             starting = self._starting[run_id] = asyncio.create_task(work)
             starting.add_done_callback(lambda _: self._starting.pop(run_id))

@@ -78,6 +78,8 @@ class Place:
         connection = await connect(self._url)
         try:
             while not await engine_runs.take_place(connection):
+                if self._held and await engine_runs.holder(connection) != self._name:
+                    raise LostPlaceError("Another process is the engine now.")
                 if not await engine_runs.evict(connection, lease_seconds=self._lease):
                     await asyncio.sleep(_LOOK_SECONDS)
             before = await engine_runs.last_holder(connection, self._name)
