@@ -17,7 +17,7 @@ from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.engine_lane.blueprint import blueprint
 from agentflow_dagster.orchestration.engine_lane.past import past_of
 from agentflow_dagster.orchestration.engine_lane.runs import Desk, Execution
-from agentflow_dagster.orchestration.engine_lane.storing import EventTakenError
+from agentflow_dagster.orchestration.engine_lane.storing import EventTakenError, RunOverError
 from agentflow_dagster.orchestration.run_config import given_config
 from agentflow_dagster.ports.stores import VersionHash
 
@@ -292,7 +292,7 @@ class Engine:
         del self._executions[run.run_id]
         self._under_way[run.tags[names.AGENT_TAG]] -= 1
         problem = None if task.cancelled() else task.exception()
-        if problem is not None and not isinstance(problem, EventTakenError):
+        if problem is not None and not isinstance(problem, EventTakenError | RunOverError):
             _log.error("Run %s cannot go on: %s", run.run_id, problem, exc_info=problem)
 
     async def make_ready(self, version: str, location: str) -> None:

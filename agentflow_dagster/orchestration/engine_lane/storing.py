@@ -105,6 +105,10 @@ class EventTakenError(UsageError):
     """Another has made the run of an event, or it is to have none."""
 
 
+class RunOverError(UsageError):
+    """Another has ended a run, or deleted it, before it could begin."""
+
+
 async def number_events(connection: Connection, events: Sequence[EventRow]) -> None:
     """Gives events their ids, first of all in a transaction.
 
@@ -135,6 +139,7 @@ async def store(connection: Connection, group: Group) -> None:
 
     Raises:
         EventTakenError: an event has its run, or is to have none.
+        RunOverError: a run that was to begin is over.
     """
     if group.taken:
         await _take(connection, group.taken)
@@ -278,14 +283,18 @@ def _owed(group: Group) -> list[Values]:
 
 async def _change_by_itself(connection: Connection, change: RunChange) -> None:
     """Changes a run that somebody else has changed in the meantime: their tags stay, and a status
-    that ends it."""
+    that ends it.
+
+    Raises:
+        RunOverError: it was to begin, and is over.
+    """
     rows = await connection.fetch(
         "SELECT run_body FROM runs WHERE run_id = $1 FOR UPDATE", change.after.run_id
     )
-    if not rows:
-        return
-    found = deserialize_value(rows[0]["run_body"], DagsterRun)
-    if found.is_finished:
+    found = deserialize_value(rows[0]["run_body"], DagsterRun) if rows else None
+    if found is None or found.is_finished:
+        if change.started_at is not None and not change.after.is_finished:
+            raise RunOverError(f"Run {change.after.run_id} has ended before it could begin.")
         return
     after = found.with_status(change.after.status).with_tags({**change.after.tags, **found.tags})
     await connection.execute(

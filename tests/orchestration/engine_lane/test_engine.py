@@ -104,6 +104,23 @@ async def test_what_cannot_begin(bench: Bench) -> None:
             await engine.start(done.run_id)
 
 
+async def test_one_that_another_ends_before_it_begins_is_not_carried_out(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.serve(CHAIN)
+    run = bench.prepare("chain")
+    bench.instance.report_run_failed(run)
+    with monkeypatch.context() as earlier:  # as the engine may have read it just before
+        earlier.setattr(bench.instance, "get_run_by_id", lambda *_: run)
+        async with lane.engine(bench) as engine:
+            with pytest.raises(UsageError, match="ended before it could begin"):
+                await engine.start(run.run_id)
+    ran = bench.ran(run.run_id)
+    assert ran.status == "FAILURE"
+    assert ran.of_type(DagsterEventType.RUN_START) == []
+    assert bench.model.requests == []
+
+
 async def test_one_that_is_asked_for_twice_runs_once(bench: Bench) -> None:
     bench.serve(CHAIN)
     run = bench.prepare("chain")
