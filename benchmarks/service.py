@@ -2,13 +2,12 @@
 
     python benchmarks/service.py
 
-A project is brought up on its own database, without the daemon, so that stock Dagster's runs start
-as soon as they are launched:
+A project is brought up on its own database, first without the daemon, so that stock Dagster's runs
+start as soon as they are launched, then as `agentflow up` does:
 
-- `start.engine_vs_stock`: in turns, a run is launched over GraphQL as stock Dagster starts it, and
-  one asked for by a POST to the front door; from before the request is sent until the time that
-  Dagster notes for the first `STEP_START`. The ratio of the medians `start.stock_ms` and
-  `start.webhook_ms`;
+- `start.engine_vs_stock`: a run is launched over GraphQL as stock Dagster starts it, and one asked
+  for by a POST to the front door; from before the request is sent until the time that Dagster notes
+  for the first `STEP_START`. The ratio of the medians `start.stock_ms` and `start.webhook_ms`;
 - `webhook.p99_ms`: 200 POSTs a second for ten seconds, each until its 202, the runs
   carried out meanwhile; `webhook.left_to_sensors` of them found the front door's queue
   full, `webhook.refused` a busy door (503), and came again;
@@ -30,7 +29,7 @@ import statistics
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -42,6 +41,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from deploy import prepared, told
 from results import record
 
+from agentflow_dagster.errors import RunError
 from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.components import Ports
@@ -184,32 +184,38 @@ class Service:
             time.sleep(every)
 
 
-def starts(service: Service, runs: int = 9) -> dict[str, float]:
-    """How long a run takes until its first step, stock and ours, in turns."""
+def first_step(service: Service, run_id: str) -> float:
+    """When a run's first step began (Unix seconds), once the run has ended."""
+    ended = "SELECT status FROM runs WHERE run_id = :id"
+    service.until(lambda: service.one(ended, id=run_id) in FINISHED)
+    return float(service.one(FIRST_STEP, run_id=run_id))
 
-    def stock() -> float:
+
+def stock_starts(service: Service, runs: int = 9) -> float:
+    """How long a run takes until its first step as stock Dagster starts it; the median, ms."""
+
+    def one() -> float:
         began = time.time()
         run_id = service.platform.client.launch("quick", {}, {LANE_TAG: "stock"})
-        return first_step(run_id) - began
+        return first_step(service, run_id) - began
 
-    def ours() -> float:
+    one()
+    return statistics.median(one() for _ in range(runs)) * 1000
+
+
+def starts(service: Service, of_stock: float, runs: int = 9) -> dict[str, float]:
+    """The same by a webhook, and the engine."""
+
+    def one() -> float:
         began = time.time()
         answer = httpx.post(service.hook("quick"), json={}, headers=service.headers)
         event_id = answer.raise_for_status().json()["event_id"]
         run_of = "SELECT run_id FROM agentflow.inbox WHERE id = :id"
         service.until(lambda: bool(service.one(run_of, id=event_id)))
-        return first_step(service.one(run_of, id=event_id)) - began
+        return first_step(service, service.one(run_of, id=event_id)) - began
 
-    def first_step(run_id: str) -> float:
-        ended = "SELECT status FROM runs WHERE run_id = :id"
-        service.until(lambda: service.one(ended, id=run_id) in FINISHED)
-        return float(service.one(FIRST_STEP, run_id=run_id))
-
-    stock()
-    ours()
-    rounds = [(stock(), ours()) for _ in range(runs)]
-    of_stock = statistics.median(one for one, _ in rounds) * 1000
-    of_ours = statistics.median(one for _, one in rounds) * 1000
+    one()
+    of_ours = statistics.median(one() for _ in range(runs)) * 1000
     return {
         "start.stock_ms": of_stock,
         "start.webhook_ms": of_ours,
@@ -260,7 +266,7 @@ def recovery(service: Service, waiting: Waiting) -> dict[str, float]:
         for _ in range(IN_FLIGHT):
             client.post(service.hook("waits"), json={}).raise_for_status()
     service.until(lambda: len(waiting.asked) == IN_FLIGHT)
-    threading.Thread(target=lambda: list(service.platform.watch()), daemon=True).start()
+    threading.Thread(target=watched, args=[service], daemon=True).start()
     os.killpg(service.platform.processes.pid("engine"), signal.SIGKILL)
     killed = time.monotonic()
     service.until(lambda: len(waiting.asked) == 2 * IN_FLIGHT)
@@ -269,6 +275,13 @@ def recovery(service: Service, waiting: Waiting) -> dict[str, float]:
         "recovery.first_step_s": again[0] - killed,
         "recovery.all_steps_s": again[-1] - killed,
     }
+
+
+def watched(service: Service) -> None:
+    """Starts again what dies, until the platform is taken down."""
+    with suppress(ValueError, RunError):
+        for name in service.platform.watch():
+            told(f"{name} is started again")
 
 
 def history(service: Service) -> dict[str, float]:
@@ -300,6 +313,20 @@ def history(service: Service) -> dict[str, float]:
     return {"history.runs_page_ms": statistics.median(page() for _ in range(20))}
 
 
+@contextmanager
+def serving(project: Project, *, daemon: bool) -> Generator[Service]:
+    """A project that is up."""
+    with (
+        start_platform(project, Ports.free(), progress=told, daemon=daemon) as platform,
+        database_url(project.home, project.variables) as url,
+    ):
+        database = create_engine(url)
+        try:
+            yield Service(project, platform, database)
+        finally:
+            database.dispose()
+
+
 def main() -> None:
     waiting = Waiting()
     with waiting.listening(), prepared(0, 50) as project:
@@ -308,14 +335,11 @@ def main() -> None:
         again: Any = {**chooses, "after": ["first.yes"]}
         quick = {"first": chooses, "second": again}
         deploy(project, [hooked("quick", quick), hooked("waits", {"ask": asks})])
-        with (
-            start_platform(project, Ports.free(), progress=told, daemon=False) as platform,
-            database_url(project.home, project.variables) as url,
-        ):
-            database = create_engine(url)
-            service = Service(project, platform, database)
+        with serving(project, daemon=False) as service:
+            of_stock = stock_starts(service)
+        with serving(project, daemon=True) as service:
             for measure in (
-                lambda: starts(service),
+                lambda: starts(service, of_stock),
                 lambda: recovery(service, waiting),
                 lambda: asyncio.run(webhooks(service)),
                 lambda: history(service),
@@ -326,7 +350,6 @@ def main() -> None:
                     print(f"{name:34} {value:>10}")
                 print(json.dumps({"service": found, "load": round(load, 1)}))
                 record(found, load=load)
-            database.dispose()
 
 
 if __name__ == "__main__":
