@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.engine.activity import Activity
@@ -87,16 +87,12 @@ class Desk:
         writer: Commits what they record.
         steps: Where values are kept.
         waits: What runs wait for.
-        beginning: Runs that are being begun, whose first events are made and not yet committed.
-            Of ten thousand that are asked for at once the others wait here: their events would
-            take a hundred MiB, and the first would wait for the last one's.
     """
 
     services: Services
     writer: Writer
     steps: PostgresStepStore
     waits: WaitStore
-    beginning: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2_000))
 
 
 class Execution:
@@ -145,9 +141,8 @@ class Execution:
             EventTakenError: the event has another run; there is nothing of this one.
         """
         journal = GroupJournal(self._run_id, self._desk.writer, self._desk.steps, {})
-        async with self._desk.beginning:
-            input_ = self._take(journal, given, new=new, event_id=event_id)
-            await self._committed()
+        input_ = self._take(journal, given, new=new, event_id=event_id)
+        await self._committed()
         if started is not None:
             started.set_result(None)
         if input_ is not None:

@@ -33,6 +33,8 @@ _SETTINGS = {
     "unix_socket_permissions": "0700",
     "logging_collector": "on",
     "log_directory": "log",
+    # Else whoever commits first of a new file of 16 MB waits until that is written full of zeros.
+    "wal_init_zero": "off",
     "log_filename": "server-%a.log",
     "log_truncate_on_rotation": "on",
     "log_rotation_age": "1d",
