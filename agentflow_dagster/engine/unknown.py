@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.engine.step import Attempt
     from agentflow_dagster.graph.plan import PlanStep
 
-_BEGUN, _OVER = StepOutput("begun", None), StepOutput("over", None)
+_BEGUN, _OVER = "begun", "over"
 
 
 class UnknownEnd:
@@ -28,6 +28,7 @@ class UnknownEnd:
         self._path = begin.surroundings.path + step.name
         self._mark = f"{self._path}?"
         self._begin = begin
+        self._times = 0
 
     async def before(self) -> None:
         """Marks that the node is under way, once it may be.
@@ -39,14 +40,16 @@ class UnknownEnd:
             return
         journal = self._begin.surroundings.journal
         found = await journal.get(self._mark)
-        if found is not None and found.port == _BEGUN.port:
+        self._times = int(str(found.value)) if found is not None else 0
+        if found is not None and found.port == _BEGUN:
             await self._judge()
-        await journal.put(self._mark, _BEGUN)
+        self._times += 1
+        await journal.put(self._mark, StepOutput(_BEGUN, self._times))
 
     async def after(self) -> None:
         """Marks that it has ended, well or not."""
         if self._policy != "retry":
-            await self._begin.surroundings.journal.put(self._mark, _OVER)
+            await self._begin.surroundings.journal.put(self._mark, StepOutput(_OVER, self._times))
 
     async def _judge(self) -> None:
         if self._policy == "review" and await self._is_to_be_repeated():
@@ -59,10 +62,14 @@ class UnknownEnd:
         )
 
     async def _is_to_be_repeated(self) -> bool:
+        """Each time that it was under way is a question of its own, which an answer to another
+        does not answer."""
         ask = f"{self._path!r} was under way when its process ended. Shall it be run again?"
         self._begin.activity.leave()
         try:
-            answer = await self._begin.waits.answer(self._path, Asked("approval", {"ask": ask}))
+            answer = await self._begin.waits.answer(
+                self._path, Asked("approval", {"ask": ask, "times": self._times})
+            )
         finally:
             self._begin.activity.enter()
         return isinstance(answer.value, dict) and answer.value.get("approved") is True

@@ -67,7 +67,7 @@ def decide(project: Project, wait_id: int, *, approved: bool, said: Said) -> Wai
             not decide.
     """
     with project_stores(project) as stores:
-        _require(_found(stores.waits, wait_id), "approval", instead="agentflow answer")
+        _require(_found(stores.waits, wait_id), "approval")
         value: Value = {"approved": approved}
         return stores.waits.decide(wait_id, value, by=said.name, note=said.note)
 
@@ -87,7 +87,7 @@ def answer(project: Project, wait_id: int, value: JsonObject, said: Said) -> Wai
     """
     with project_stores(project) as stores:
         found = _found(stores.waits, wait_id)
-        _require(found, "input", instead="agentflow approve")
+        _require(found, "input")
         schema = cast("JsonSchema", found.subject["schema"])
         if problem := misfit(schema, cast("JsonValue", value), whole=True):
             raise UsageError(f"That does not meet the schema of form {wait_id}: {problem}.")
@@ -114,6 +114,11 @@ def _found(waits: WaitStore, wait_id: int) -> Wait:
     return found
 
 
-def _require(found: Wait, kind: str, *, instead: str) -> None:
+_ANSWERED_BY = {"approval": "`agentflow approve` or `reject`", "input": "`agentflow answer`"}
+
+
+def _require(found: Wait, kind: str) -> None:
     if found.kind != kind:
-        raise UsageError(f"{found.id} is no {kind}, but {found.kind}.", hint=f"Use `{instead}`.")
+        by = _ANSWERED_BY.get(found.kind)
+        hint = f"Use {by}." if by else "`agentflow approvals` lists what people are asked."
+        raise UsageError(f"{found.id} is no {kind}, but {found.kind}.", hint=hint)

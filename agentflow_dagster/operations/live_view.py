@@ -76,6 +76,8 @@ async def live_view(
                     tell(event)
                     if isinstance(event, RunChanged):
                         end = event.end
+            if end is None and followed.run_id is not None:
+                end = await events.end_of(followed.run_id)  # It came before what was asked for.
         finally:
             await events.close()
     if end is None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from agentflow_dagster.errors import RunError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +55,10 @@ class HeldWaits:
         store = self.store
         wait = await asyncio.to_thread(store.hold, self.run_id, self.agent, path, asked)
         while wait.answer is None:
+            if wait.state == "closed":
+                raise RunError(f"What {path!r} asks is not waited for any more.", retryable=False)
             await asyncio.sleep(_LOOK_SECONDS)
-            wait = await asyncio.to_thread(store.look, wait.id)
+            with suppress(StoreError):  # A database that is away is waited for.
+                wait = await asyncio.to_thread(store.look, wait.id)
         await asyncio.to_thread(store.take, [wait.id])
         return wait.answer

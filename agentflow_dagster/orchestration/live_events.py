@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.orchestration.event_reading import TOLD, read_event
 from agentflow_dagster.orchestration.names import AGENT_TAG
-from agentflow_dagster.ports.live_events import EventId, RunChanged
+from agentflow_dagster.ports.live_events import EventId, RunChanged, RunEnd
 from agentflow_dagster.stores.connection import connect
 
 if TYPE_CHECKING:
@@ -58,6 +58,12 @@ WITH RECURSIVE found AS (
   SELECT (SELECT min(value) FROM run_tags WHERE key = $1 AND value > found.value)
   FROM found WHERE found.value IS NOT NULL
 ) SELECT value FROM found"""
+_STATUS = "SELECT status FROM runs WHERE run_id = $1"
+_ENDS_OF: dict[str, RunEnd] = {
+    "SUCCESS": "succeeded",
+    "FAILURE": "failed",
+    "CANCELED": "canceled",
+}
 _FINISHED = ["SUCCESS", "FAILURE", "CANCELED"]
 _AT = "SELECT id, timestamp FROM event_logs WHERE id >= $1 ORDER BY id LIMIT 1"
 _ENDS = "SELECT coalesce(min(id), 1) AS first, coalesce(max(id), 0) AS last FROM event_logs"
@@ -127,6 +133,11 @@ class PostgresLiveEvents:
     async def has_run(self, run_id: str) -> bool:
         """Whether there is such a run."""
         return bool(await self._fetch("SELECT 1 FROM runs WHERE run_id = $1", run_id))
+
+    async def end_of(self, run_id: str) -> RunEnd | None:
+        """How a run has ended; None where it has not, or is not there."""
+        rows = await self._fetch(_STATUS, run_id)
+        return _ENDS_OF.get(rows[0]["status"]) if rows else None
 
     async def agents(self) -> set[str]:
         """The agents that have runs."""

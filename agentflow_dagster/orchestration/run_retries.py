@@ -17,8 +17,9 @@ from dagster._core.events import EngineEventData
 from dagster._core.execution.plan.resume_retry import ReexecutionStrategy
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, RETRY_NUMBER_TAG
 from dagster._daemon.daemon import IntervalDaemon
+from sqlalchemy.exc import DBAPIError
 
-from agentflow_dagster.errors import RunError
+from agentflow_dagster.errors import RunError, StoreError
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.owed_runs import retry_tag
 
@@ -84,12 +85,13 @@ def try_again(workspace: BaseWorkspaceRequestContext, failures: Failures, due: D
             failures.started(due.id)
     except DagsterRunAlreadyExists:
         pass  # Another is at it; if it does not come to submit it, the next look does.
-    except (DagsterUserCodeUnreachableError, OSError) as problem:
+    except (DagsterUserCodeUnreachableError, DBAPIError, StoreError, OSError) as problem:
         _log.warning("Run %s is tried again later: %s", due.run_id, problem)
         failures.put_off(due.id, _LATER_SECONDS)
     except Exception as problem:  # noqa: BLE001 - it must not keep the others from being tried
         _log.exception("Run %s cannot be tried again.", due.run_id)
         failures.give_up(due.id, f"It cannot be tried again: {problem}")
+        failures.put_off(due.id, _LATER_SECONDS)  # Where its run was made: that is owed a start.
 
 
 def _made(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import DagsterEventType
 from dagster._core.storage.tags import RETRY_NUMBER_TAG
+from sqlalchemy.exc import DBAPIError
 
+from agentflow_dagster.errors import StoreError
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.run_config import given_config
 from agentflow_dagster.ports.failures import Verdict
@@ -17,12 +20,15 @@ from agentflow_dagster.spec.parse import parse_agent
 from agentflow_dagster.spec.units import seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dagster import DagsterInstance, DagsterRun
 
     from agentflow_dagster.ports.failures import Failures
     from agentflow_dagster.ports.stores import VersionStore
     from agentflow_dagster.spec.document import Config
 
+_log = logging.getLogger(__name__)
 LONGEST_WAIT = 6 * 3600.0
 """Seconds before a run is tried again, however often it was."""
 _BY_A_PERSON = frozenset({"", "manual"})
@@ -46,7 +52,26 @@ class Judge:
         """Judges all failures that nobody has judged."""
         while found := self.failures.unjudged():
             for id_, run_id in found:
-                self.failures.judge(id_, self.verdict(run_id))
+                self.failures.judge(id_, self._verdict_of_any(run_id))
+
+    def _verdict_of_any(self, run_id: str) -> Verdict | None:
+        """One that cannot be judged is left to a person, and keeps no other from it."""
+        try:
+            return self.verdict(run_id)
+        except (DBAPIError, StoreError, OSError):
+            raise
+        except Exception as problem:  # noqa: BLE001 - the others are judged
+            _log.exception("What is owed for run %s cannot be told.", run_id)
+            run = self.instance.get_run_by_id(run_id)
+            tags: Mapping[str, str] = run.tags if run is not None else {}
+            return Verdict(
+                agent=tags.get(names.AGENT_TAG, ""),
+                trigger=tags.get(names.TRIGGER_TAG, ""),
+                attempts=1,
+                error=f"What is owed for it cannot be told: {problem!r}.",
+                input="",
+                wait_seconds=None,
+            )
 
     def verdict(self, run_id: str) -> Verdict | None:
         """What is owed for one; None where it is nothing: for runs of no deployed agent, those that
@@ -61,7 +86,8 @@ class Judge:
         if isinstance(agent, tuple):
             return None
         config, trigger = agent.spec.config, run.tags.get(names.TRIGGER_TAG, "")
-        retried = int(run.tags.get(RETRY_NUMBER_TAG, "0"))
+        told = run.tags.get(RETRY_NUMBER_TAG, "")
+        retried = int(told) if told.isdecimal() else 0  # A person may have typed anything.
         again = retried < config.run_retries
         if not again and not config.run_retries and trigger in _BY_A_PERSON:
             return None

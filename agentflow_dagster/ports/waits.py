@@ -42,7 +42,8 @@ class Asked:
         due: When it ends by itself; None where it does not.
         people: Who may answer; empty where anyone may who can reach the project.
         escalations: Who may, too, after a time.
-        token: Of a callback: what its caller shows. It is stored as its sha256 alone.
+        token: Of a callback: what its caller shows. It is stored as its sha256
+            beside what is asked, and in clear in the run's journal.
     """
 
     kind: WaitKind

@@ -87,7 +87,7 @@ class ArtifactFolder:
         folder = self._root / "sha256" / f"{number:02x}"
         if not folder.is_dir():
             return
-        old = [path for path in sorted(folder.iterdir()) if path.stat().st_mtime < before]
+        old = [path for path in sorted(folder.iterdir()) if _is_older(path, before)]
         for start in range(0, len(old), _MOST_NAMES):
             some = old[start : start + _MOST_NAMES]
             kept = set(named([path.name for path in some]))
@@ -101,6 +101,13 @@ class ArtifactFolder:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _is_older(path: Path, before: float) -> bool:
+    try:
+        return path.stat().st_mtime < before
+    except FileNotFoundError:
+        return False  # It has got its name, or another has deleted it.
 
 
 def _dropped(path: Path, before: float) -> int | None:

@@ -52,7 +52,8 @@ _STARTED = sa.text(
     "UPDATE agentflow.failures SET state = 'started' WHERE id = :id AND made IS NOT NULL"
 )
 _LATER = sa.text(
-    "UPDATE agentflow.failures SET due = now() + :wait * interval '1 second' WHERE id = :id"
+    "UPDATE agentflow.failures SET due = now() + :wait * interval '1 second'"
+    " WHERE id = :id AND state = 'waiting'"
 )
 _GIVEN_UP = sa.text("""
 UPDATE agentflow.failures SET state = 'dead', error = :error, due = NULL

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.waits import Asked
     from agentflow_dagster.stores.connection import Connection
 
-_MOST = 1_000
+MOST = 1_000
+"""That are looked at together."""
 _ASK = """
 INSERT INTO agentflow.waits
   (run_id, agent, path, kind, subject, digest, people, escalations, token, due)
@@ -28,11 +29,19 @@ SELECT run_id, agent, path, kind, subject::json, digest, people::json, escalatio
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
   $8::text[], $9::text[], $10::timestamptz[], $11::float[])
   AS new (run_id, agent, path, kind, subject, digest, people, escalations, token, due_at, due_in)
-ON CONFLICT (run_id, path, digest) DO NOTHING"""
+ON CONFLICT (run_id, path, digest) DO UPDATE SET state = 'open', asked_at = now(),
+  due = excluded.due, token = excluded.token, value = NULL, answered_by = NULL, note = NULL,
+  answered_at = NULL
+WHERE waits.state = 'closed'"""
 _CLOSE_OTHERS = """
 UPDATE agentflow.waits SET state = 'closed'
 FROM unnest($1::text[], $2::text[], $3::text[]) AS new (run_id, path, digest)
 WHERE waits.run_id = new.run_id AND waits.path = new.path AND waits.digest <> new.digest
+  AND waits.state IN ('open', 'answered')"""
+_CLOSE_STALE = """
+UPDATE agentflow.waits SET state = 'closed'
+FROM unnest($1::text[], $2::text[], $3::text[]) AS old (run_id, path, digest)
+WHERE waits.run_id = old.run_id AND waits.path = old.path AND waits.digest = old.digest
   AND waits.state IN ('open', 'answered')"""
 _TAKE = """
 UPDATE agentflow.waits SET state = 'taken'
@@ -92,11 +101,13 @@ class WaitChanges:
 
     Args:
         asked: What they wait for from now on.
+        stale: What was asked and nobody waits for any more: run, path and digest.
         answered: The runs that have gone on with an answer, each with the number of its wait.
         over: Runs that wait for nothing any more.
     """
 
     asked: list[WaitRow] = field(default_factory=list[WaitRow])
+    stale: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     answered: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     over: list[str] = field(default_factory=list[str])
 
@@ -105,6 +116,8 @@ class WaitChanges:
         found: defaultdict[str, WaitChanges] = defaultdict(WaitChanges)
         for row in self.asked:
             found[row.run_id].asked.append(row)
+        for place in self.stale:
+            found[place[0]].stale.append(place)
         for answer in self.answered:
             found[answer[0]].answered.append(answer)
         for run_id in self.over:
@@ -114,6 +127,7 @@ class WaitChanges:
     def join(self, other: WaitChanges) -> None:
         """Adds others to these."""
         self.asked += other.asked
+        self.stale += other.stale
         self.answered += other.answered
         self.over += other.over
 
@@ -122,6 +136,9 @@ async def store(connection: Connection, changes: WaitChanges) -> None:
     """Asks, notes what has gone on, and closes what is over."""
     if changes.asked:
         await _ask(connection, changes.asked)
+    if changes.stale:
+        columns = [list(column) for column in zip(*changes.stale, strict=True)]
+        await connection.execute(_CLOSE_STALE, *columns)
     if changes.answered:
         await connection.execute(_TAKE, [wait_id for _, wait_id in changes.answered])
     if changes.over:
@@ -154,13 +171,13 @@ async def _ask(connection: Connection, rows: Sequence[WaitRow]) -> None:
 
 async def expire(connection: Connection) -> bool:
     """Answers for nobody what has waited for as long as it may; whether there may be more."""
-    done = await connection.execute(_EXPIRE, _MOST)
-    return done.endswith(f" {_MOST}")
+    done = await connection.execute(_EXPIRE, MOST)
+    return done.endswith(f" {MOST}")
 
 
 async def answered(connection: Connection) -> list[Answered]:
     """What has an answer that its run does not know of, the oldest first."""
-    rows = await connection.fetch(_ANSWERED, _MOST)
+    rows = await connection.fetch(_ANSWERED, MOST)
     return [
         Answered(
             row["id"],

@@ -171,6 +171,13 @@ class PostgresWaits:
         }
         same = sa.and_(*(waits.c[name] == value for name, value in key.items()))
         with transaction(self._engine) as connection:
+            others = (
+                (waits.c.run_id == run_id)
+                & (waits.c.path == path)
+                & (waits.c.digest != key["digest"])
+                & (waits.c.state.in_(("open", "answered")))
+            )
+            connection.execute(sa.update(waits).where(others).values(state="closed"))
             connection.execute(insert(waits).values(row).on_conflict_do_nothing())
             return _wait(connection.execute(_with_time().where(same)).one())
 

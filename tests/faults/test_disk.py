@@ -77,9 +77,7 @@ def test_an_output_that_cannot_be_kept_fails_its_run(rig: Rig, disk: Path, wrong
 
     assert done(rig, short, runs=2).status == "SUCCESS"
     remount(disk, "rw,size=4m")
-    mended = rig.begin(long[1])
-    assert mended.done
-    rig.until_ended(3)
+    assert done(rig, long[1], runs=3).status == "SUCCESS"
     assert engine.is_alive()
 
 
@@ -93,6 +91,5 @@ def test_an_input_that_cannot_be_kept_is_refused(rig: Rig, disk: Path) -> None:
     assert rig.run_of(long) is None
     assert done(rig, short, runs=1).status == "SUCCESS"
     remount(disk, "size=4m")
-    rig.begin(long)
-    rig.until_ended(2)
+    assert done(rig, long, runs=2).status == "SUCCESS"
     assert engine.is_alive()

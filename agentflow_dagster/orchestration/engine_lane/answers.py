@@ -27,6 +27,8 @@ _CLOSE_ENDED = """
 UPDATE agentflow.waits SET state = 'closed' FROM runs
 WHERE waits.state IN ('open', 'answered') AND runs.run_id = waits.run_id
   AND runs.status IN ('SUCCESS', 'FAILURE', 'CANCELED')"""
+_TROUBLED_SECONDS = 1.0
+"""Until the next look for a run that could not be read back."""
 _AT_ONCE = 64
 """Runs that are read back at a time."""
 
@@ -78,13 +80,23 @@ class Answers:
         more = await wait_rows.expire(connection)
         free = asyncio.Semaphore(_AT_ONCE)
 
+        troubled = False
+
         async def one(answered: Answered) -> bool:
-            async with free:
-                return await self._deliver(answered)
+            nonlocal troubled
+            try:
+                async with free:
+                    return await self._deliver(answered)
+            except Exception:  # noqa: BLE001 - the others go on
+                _log.warning("Run %s cannot go on now.", answered.run_id, exc_info=True)
+                troubled = True
+                return True
 
         found = await wait_rows.answered(connection)
         done = await asyncio.gather(*(one(answered) for answered in found))
-        if more or not all(done):
+        if troubled:
+            return _TROUBLED_SECONDS
+        if more or len(found) == wait_rows.MOST or not all(done):
             return _SOON_SECONDS
         next_ = await wait_rows.seconds_to_next(connection)
         return _LONGEST_SECONDS if next_ is None else min(max(0.0, next_), _LONGEST_SECONDS)

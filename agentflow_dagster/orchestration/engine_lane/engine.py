@@ -163,11 +163,13 @@ class Engine:
         if going_on is not None:
             await asyncio.wait([going_on])
         task = self._runs.get(run_id)
-        if task is None:
-            return await self._cancel_suspended(run_id)
-        task.cancel()
-        await asyncio.wait([task])
-        return True
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        # Also where it was just being put away. No answer is to come between.
+        canceling = self._going_on[run_id] = asyncio.create_task(self._cancel_suspended(run_id))
+        canceling.add_done_callback(lambda _: self._going_on.pop(run_id))
+        return await asyncio.shield(canceling) or task is not None
 
     async def deliver(self, answered: Answered) -> bool:
         """Hands on an answer that a run waits for, which goes on where it was suspended; False

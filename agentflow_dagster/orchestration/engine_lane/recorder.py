@@ -146,6 +146,11 @@ class RunRecorder:
         self._change(self.run.with_status(DagsterRunStatus.SUSPENDED), before=self.run)
         self._writer.group.ended.append(self.run.run_id)
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether a step has failed for good."""
+        return bool(self._failed)
+
     def put_away(self, past: Past) -> None:
         """The run is suspended, and not to go on: what waits in it is told of when it ends."""
         self._past = past

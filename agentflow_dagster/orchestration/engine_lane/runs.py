@@ -242,9 +242,13 @@ class Execution:
                 rest = asyncio.create_task(activity.rest())
                 await asyncio.wait([graph, rest], return_when=asyncio.FIRST_COMPLETED)
                 rest.cancel()
-                if not graph.done() and waits.idle:
-                    self._told = waits.close()
-                    return False
+                if graph.done() or not waits.idle:
+                    continue
+                if self._record.has_failures:  # That is not read back: the run stays here.
+                    await asyncio.wait([graph])
+                    continue
+                self._told = waits.close()
+                return False
             graph.result()
             return True
         finally:

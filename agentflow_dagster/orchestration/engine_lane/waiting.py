@@ -46,7 +46,7 @@ class RunWaits:
         """The answer, once it is there."""
         key = path, digest(asked)
         wait = self._asked.get(key)
-        if wait is not None and wait.answer is not None:
+        if wait is not None and wait.state != "closed" and wait.answer is not None:
             self._take(wait.id)
             return wait.answer
         if self._add(key, asked):
@@ -83,6 +83,10 @@ class RunWaits:
         """The run is put away: what comes from now on is not for here. What is waited for, to be
         read by people."""
         self._closed = True
+        # Nothing is at work: whoever asked for what is not waited for now has ended otherwise.
+        open_ = {key for key, wait in self._asked.items() if wait.state in {"open", "answered"}}
+        for path, asked_for in sorted((open_ | self._asked_here) - self._waiting.keys()):
+            self._writer.group.waits.stale.append((self._run_id, path, asked_for))
         waiting = {path: asked for (path, _), asked in self._waiting.items()}
         return "; ".join(_told(path, waiting[path]) for path in sorted(waiting))
 

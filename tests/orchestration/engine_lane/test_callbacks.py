@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dagster import DagsterEventType
 
+from agentflow_dagster.errors import UsageError
 from tests.orchestration import lane
 from tests.orchestration.engine_lane.test_waiting import suspended, until, until_is
 from tests.support.loopback import Loopback, Reply
@@ -82,3 +84,25 @@ async def test_a_call_that_is_refused_fails_the_step(bench: Bench, service: Loop
         await engine.start(run.run_id)
         await until_is(bench, run.run_id, "FAILURE")
     assert bench.stores.waits.waits(run_id=run.run_id) == []
+
+
+HANDLED = RENDERER.replace(
+    "      kind: tool.callback\n", "      kind: tool.callback\n      onError: {to: person}\n"
+).replace(
+    "    told:",
+    "    person: {kind: human.approval, with: {ask: go on?}}\n    told:",
+)
+
+
+async def test_what_nobody_waits_for_any_more_is_closed(bench: Bench, service: Loopback) -> None:
+    """Its call was refused, and the run waits for something else: a late answer wakes nobody."""
+    bench.serve(HANDLED)
+    async with lane.engine(bench) as engine:
+        run_id = await suspended(bench, engine, "renderer", {"url": f"{service.url}/down"})
+        (wait,) = bench.stores.waits.waits(run_id=run_id)
+        assert wait.kind == "approval"
+        with pytest.raises(UsageError, match="not waited for any more"):
+            bench.stores.waits.call_back(told_url(service).rpartition("/")[2], {"file": "late"})
+        bench.stores.waits.decide(wait.id, {"approved": True}, by="mara")
+        await until_is(bench, run_id, "SUCCESS")
+    assert len(bench.ran(run_id).of_type(DagsterEventType.RUN_SUSPENDED)) == 1

@@ -105,3 +105,21 @@ async def test_one_that_had_failed_for_sure_is_repeated(bench: Bench) -> None:
 
 
 RETRIED = "retry: {maxAttempts: 2, delay: 1ms}\n      with:\n"
+
+
+async def test_a_second_crash_asks_again(bench: Bench) -> None:
+    run_id = await left_at_work(bench, PAYS.replace("POLICY", "review"))
+    async with lane.engine(bench) as engine:
+        await engine.resume(run_id)
+        await until_is(bench, run_id, "SUSPENDED")
+        bench.model.hang_on("pay")
+        (wait,) = await waits(bench, run_id)
+        bench.stores.waits.decide(wait.id, {"approved": True}, by="mara")
+        await until_asked(bench, "pay")
+    bench.model.label()
+    async with lane.engine(bench) as engine:
+        await engine.resume(run_id)
+        await until_is(bench, run_id, "SUSPENDED")
+        (again,) = await waits(bench, run_id)
+    assert again.id != wait.id
+    assert asked(bench) == []
