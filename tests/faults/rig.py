@@ -57,24 +57,16 @@ class Rig:
         self._context.set_forkserver_preload([engine_process.__name__])
 
     def start(
-        self,
-        death: Death | None = None,
-        *,
-        artifacts: Path | None = None,
-        lease_seconds: float | None = None,
+        self, death: Death | None = None, *, lease_seconds: float | None = None
     ) -> ForkServerProcess:
         """Starts an engine, which listens when it returns.
 
         Args:
             death: Where it is to die; it may be dead by then.
-            artifacts: Where it keeps large values, if not with the bench's.
             lease_seconds: How long it may not tell that it lives, if not as ever.
         """
-        told = dict(self._settings)
-        if artifacts is not None:
-            told["artifacts"] = str(artifacts)
         settings = Settings(
-            **told, variables=self._variables, death=death, lease_seconds=lease_seconds
+            **self._settings, variables=self._variables, death=death, lease_seconds=lease_seconds
         )
         process = self._context.Process(target=engine_process.main, args=(settings,))
         self.socket.unlink(missing_ok=True)

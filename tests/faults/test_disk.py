@@ -35,10 +35,10 @@ spec:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Generator[Path]:
-    """A file system of 32 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+def disk(rig: Rig) -> Generator[Path]:
+    """Large values are kept in a file system of 32 KiB."""
+    folder = rig.bench.artifacts
+    folder.mkdir(parents=True, exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(folder)]
     if subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("needs the right to mount a file system")
@@ -66,7 +66,7 @@ def test_an_output_that_cannot_be_kept_fails_its_run(rig: Rig, disk: Path, wrong
     (short,) = rig.events("calm", [{"text": "x"}])
     if wrong == "read-only":
         remount(disk, "ro")
-    engine = rig.start(artifacts=disk)
+    engine = rig.start()
 
     failed = done(rig, long[0], runs=1)
     assert failed.status == "FAILURE"
@@ -85,7 +85,7 @@ def test_an_input_that_cannot_be_kept_is_refused(rig: Rig, disk: Path) -> None:
     """There is nothing of the run then, and the event can be asked for again."""
     rig.bench.serve(AGENT.replace("TEXT", ""))
     long, short = rig.events("writer", [{"text": LONG}, {"text": "x"}])
-    engine = rig.start(artifacts=disk)
+    engine = rig.start()
     with pytest.raises(RunError, match="cannot be written to"):
         rig.begin(long)
     assert rig.run_of(long) is None
