@@ -1,27 +1,85 @@
-"""What the warm parent's children do: carry out a run, serve agents, tell of how runs ended."""
+"""What the warm parent's children do: carry out a run, at once or once they are told of one, serve
+agents, tell of how runs ended."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from dagster import DagsterRunStatus
 from dagster._cli.api import (
     _execute_run_command_body,  # pyright: ignore[reportPrivateUsage]
     api_cli,
 )
+from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext
+from dagster._core.execution.api import create_execution_plan
+from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
 from agentflow_dagster.orchestration.location import ONE_JOB
 from agentflow_dagster.orchestration.names import LOCATION_VARIABLE
+from agentflow_dagster.orchestration.warm.asking import CarryOut
+from agentflow_dagster.orchestration.warm.spares import awaited
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import socket
+    from collections.abc import Iterable, Sequence
 
     from dagster import DagsterInstance
 
-    from agentflow_dagster.orchestration.warm.asking import CarryOut, Serve
+    from agentflow_dagster.orchestration.warm.asking import Serve
+
+STALE = 75
+"""How a spare ends that has been told of a run and has not begun it, because the project's modules
+have changed since it imported them (`EX_TEMPFAIL`)."""
+
+
+def stand_by(like: CarryOut, instance: DagsterInstance, channel: socket.socket) -> int:
+    """Gets ready for a run like that one, and carries out the one that it is then told of."""
+    before = set(sys.modules)
+    _rehearse(like, instance)
+    seen = _written(sys.modules.keys() - before)
+    gc.freeze()  # What is made now lasts as long as the process.
+    line = awaited(channel)
+    if not line:
+        return 0
+    if _written(seen) != seen:
+        return STALE
+    return carry_out(CarryOut.model_validate_json(line), instance)
+
+
+def _rehearse(like: CarryOut, instance: DagsterInstance) -> None:
+    """Connects, imports the project and rebuilds the job, which Dagster keeps for a next run of the
+    same version; nothing where there is no such run any more."""
+    os.environ[LOCATION_VARIABLE] = like.location
+    run = instance.get_run_by_id(like.run_id)
+    if run is None or run.job_code_origin is None or run.execution_plan_snapshot_id is None:
+        return
+    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    job = recon_job_from_origin(run.job_code_origin)
+    if run.has_repository_load_data:
+        job = job.with_repository_load_data(plan.repository_load_data)
+    told = ONE_JOB.set(like.job)
+    # As Dagster finds it in a new process.
+    with DefinitionsLoadContext.scoped(cast("DefinitionsLoadContext", None)):
+        create_execution_plan(job, run.run_config)
+    ONE_JOB.reset(told)
+
+
+def _written(modules: Iterable[str]) -> dict[str, int | None]:
+    """When the files of modules were written (nanoseconds); None where there is none."""
+    found: dict[str, int | None] = {}
+    for name in modules:
+        file = getattr(sys.modules[name], "__file__", None)
+        found[name] = None
+        if file is not None:
+            with suppress(FileNotFoundError):
+                found[name] = Path(file).stat().st_mtime_ns
+    return found
 
 
 def carry_out(asked: CarryOut, instance: DagsterInstance) -> int:

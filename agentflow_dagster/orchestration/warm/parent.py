@@ -28,6 +28,7 @@ from agentflow_dagster.orchestration.warm.asking import (
 )
 from agentflow_dagster.orchestration.warm.forking import HANDLED, fork
 from agentflow_dagster.orchestration.warm.rehearsal import rehearse
+from agentflow_dagster.orchestration.warm.spares import Spares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +41,8 @@ _MOST = 512
 _HEARING_SECONDS = 2.0
 """How long one who asks may take to say what, while others wait."""
 _IDLE_SECONDS = 1.0
+_QUIET_SECONDS = 0.2
+"""To fork a spare takes the time of a run's start, so not while runs are being started."""
 _TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _log = logging.getLogger(LOGGER)
 
@@ -49,9 +52,13 @@ class _RunProcess:
     """A child that carries out a run; `kill_at` (monotonic seconds) once it was interrupted, and
     until it was killed for not ending."""
 
-    run_id: str
+    asked: CarryOut
     kill_at: float | None = None
     killed: bool = False
+
+    @property
+    def run_id(self) -> str:
+        return self.asked.run_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,12 @@ class _Reporter:
     run_ids: tuple[str, ...]
 
 
-_Child: TypeAlias = "_RunProcess | _Server | _Reporter"
+@dataclass(frozen=True, slots=True)
+class _Standby:
+    """A child that may be told of a run."""
+
+
+_Child: TypeAlias = "_RunProcess | _Server | _Reporter | _Standby"
 
 
 class WarmParent:
@@ -95,6 +107,7 @@ class WarmParent:
         self._kill_after = kill_after
         self._children: dict[int, _Child] = {}
         self._ending = False
+        self._spares = Spares(self._fork_spare)
         self._selector = selectors.DefaultSelector()
         self._woken, self._wakes = os.pipe()
 
@@ -112,8 +125,8 @@ class WarmParent:
             self._kill_late()
             if self._listener in ready and not self._ending:
                 self._hear()
-            if not ready and self._later and not self._ending:
-                self._import_next()
+            if not ready and not self._ending:
+                self._while_idle()
 
     def _prepare(self) -> None:
         self._notes.mkdir(mode=0o700, exist_ok=True)
@@ -137,7 +150,17 @@ class WarmParent:
         ]
         if self._later:
             moments.append(_IDLE_SECONDS)
+        elif (due := self._spares.due_in(_QUIET_SECONDS)) is not None and not self._ending:
+            moments.append(due)
         return max(0.0, min(moments)) if moments else None
+
+    def _while_idle(self) -> None:
+        """What can wait until nobody asks for anything; spares come last, so that they have all
+        that is imported."""
+        if self._later:
+            self._import_next()
+        else:
+            self._spares.add_one()
 
     def _import_next(self) -> None:
         name = self._later.pop(0)
@@ -200,11 +223,19 @@ class WarmParent:
                 if self._pid_of(request.run_id) is not None:
                     return Answer(refused=f"Run {request.run_id} is under way.")
                 (self._notes / request.run_id).touch()
+                if (pid := self._spares.take(request)) is not None:
+                    self._children[pid] = _RunProcess(request)
+                    return Answer(pid=pid)
                 work = partial(children.carry_out, request, self._instance)
-                child = _RunProcess(request.run_id)
+                child = _RunProcess(request)
             case Serve():
+                self._spares.forget(request.location)
                 work, child = partial(children.serve, request), _Server(request.location)
         return Answer(pid=self._fork(work, child, connection.fileno(), output=descriptors))
+
+    def _fork_spare(self, like: CarryOut, channel: socket.socket, ours: socket.socket) -> int:
+        work = partial(children.stand_by, like, self._instance, channel)
+        return self._fork(work, _Standby(), ours.fileno())
 
     def _interrupt(self, run_id: str) -> int | None:
         pid = self._pid_of(run_id)
@@ -226,7 +257,7 @@ class WarmParent:
     def _fork(
         self, work: Callable[[], int], child: _Child, *more: int, output: Sequence[int] = ()
     ) -> int:
-        own = [self._woken, self._wakes, self._selector.fileno(), *more]
+        own = [self._woken, self._wakes, self._selector.fileno(), *self._spares.channels(), *more]
         if not self._ending:
             own.append(self._listener.fileno())
         pid = fork(work, inherited=own, output=output)
@@ -243,13 +274,18 @@ class WarmParent:
                 self._see_off(pid, child, os.waitstatus_to_exitcode(status))
 
     def _see_off(self, pid: int, child: _Child, status: int) -> None:
-        if isinstance(child, _Server):
+        if isinstance(child, _Standby):
+            self._spares.gone(pid)
+        elif isinstance(child, _Server):
             _log.info("The code server of %s (process %d) ended: %d", child.location, pid, status)
         elif isinstance(child, _Reporter):
             for run_id in child.run_ids:
                 (self._notes / run_id).unlink(missing_ok=True)
             if status:
                 _log.error("Dagster could not be told of %s.", ", ".join(child.run_ids))
+        elif status == children.STALE:
+            work = partial(children.carry_out, child.asked, self._instance)
+            self._fork(work, _RunProcess(child.asked))
         elif status == 0:
             (self._notes / child.run_id).unlink(missing_ok=True)
         else:
