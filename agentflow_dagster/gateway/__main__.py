@@ -16,7 +16,7 @@ from agentflow_dagster.operations.stores import project_stores
 from agentflow_dagster.operations.token import project_token
 from agentflow_dagster.orchestration.client import DagsterClient
 from agentflow_dagster.orchestration.direct_start import Deployed, EventStarter
-from agentflow_dagster.orchestration.engine_lane.asking import engine_socket
+from agentflow_dagster.orchestration.engine_lane.asking import EngineLines, engine_socket
 from agentflow_dagster.orchestration.names import location_name
 
 if TYPE_CHECKING:
@@ -53,12 +53,13 @@ def main() -> None:
 
 def _starter(project: Project, client: DagsterClient) -> Callable[[Stores, Routes], Starter]:
     def make(stores: Stores, routes: Routes) -> Starter:
-        def deployed(agent: str) -> Deployed | None:
-            found = routes.agent(agent)
+        async def deployed(agent: str) -> Deployed | None:
+            found = (await routes.live()).agents.get(agent)
             return found and Deployed(found.agent, found.version, location_name(found.location))
 
         variables = project.variables
-        engine = engine_socket(variables)
+        socket = engine_socket(variables)
+        engine = EngineLines(socket) if socket else None
         return EventStarter(client, stores.inbox, deployed, variables, engine=engine)
 
     return make

@@ -13,29 +13,29 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.concurrency import run_in_threadpool
 
 from agentflow_dagster import __version__
 from agentflow_dagster.errors import AgentFlowError, RunError, StoreError, UsageError
+from agentflow_dagster.gateway.acceptance import Acceptance
 from agentflow_dagster.gateway.backlog import Backlog, most_pending
 from agentflow_dagster.gateway.callbacks import called_back
-from agentflow_dagster.gateway.event import idempotency_key, read_event
+from agentflow_dagster.gateway.event import idempotency_key, read_call
 from agentflow_dagster.gateway.starts import Starts
 from agentflow_dagster.gateway.webhooks import Routes, Target
 from agentflow_dagster.graph.events import event_input
+from agentflow_dagster.ports.stores import NewEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
     from contextlib import AbstractContextManager
 
     from agentflow_dagster.ports.starter import Starter
-    from agentflow_dagster.ports.stores import InboxEvent
     from agentflow_dagster.spec.values import JsonObject
     from agentflow_dagster.stores import Stores
 
 _BEARER = HTTPBearer(auto_error=False)
 _SHOWN = 2_000
-_STARTING_THREADS = 16
+_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,19 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        # Python's own has few threads on few processors; these wait for others.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_STARTING_THREADS))
+        # Python's own has few threads on few processors; these wait for the database.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
         with settings.open_stores() as stores:
             app.state.stores = stores
             routes = Routes(stores.versions, settings.environment)
             app.state.routes = routes
             starter = settings.starter and settings.starter(stores, routes)
             app.state.backlog = Backlog(stores.inbox, most=most_pending(settings.variables))
-            async with Starts(starter, stores.inbox) as app.state.starts:
+            async with (
+                Starts(starter, stores.inbox) as starts,
+                Acceptance(stores.inbox, lambda: starts.claims) as app.state.acceptance,
+            ):
+                app.state.starts = starts
                 yield
 
     app = FastAPI(
@@ -102,29 +106,32 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/readyz", dependencies=[Depends(authenticated)])
     async def ready() -> dict[str, object]:
         routes: Routes = app.state.routes
-        served = await run_in_threadpool(routes.paths)
-        return {"status": "ok", "version": __version__, "webhooks": served}
+        return {"status": "ok", "version": __version__, "webhooks": await routes.paths()}
 
     @app.api_route(
         "/hooks/{path:path}", methods=["POST", "PUT"], dependencies=[Depends(authenticated)]
     )
     async def webhook(path: str, request: Request) -> JSONResponse:
-        stores: Stores = app.state.stores
-        target = await _target(app.state.routes, request.method, path)
-        event = await read_event(request, f"/{path}")
+        target = await app.state.routes.find(request.method, f"/{path}")
+        if target is None:
+            raise HTTPException(404, f"No deployed agent listens for {request.method} /{path}.")
+        call = await read_call(request, f"/{path}")
         key = idempotency_key(request)
-
-        def accept() -> tuple[InboxEvent, bool]:
-            app.state.backlog.require_room()
-            _require_input(target, event, settings.variables)
-            name, trigger = target.agent.name, target.trigger
-            return stores.inbox.add(name, trigger, event, idempotency_key=key)
-
-        accepted, new = await run_in_threadpool(accept)
-        if new:
+        await app.state.backlog.require_room()
+        await call.work(_require_input, target, call.event, settings.variables)
+        acceptance: Acceptance = app.state.acceptance
+        accepted = await acceptance.accept(
+            NewEvent(target.agent.name, target.trigger, call.event, idempotency_key=key)
+        )
+        if accepted.new:
             starts: Starts = app.state.starts
-            starts.soon(accepted, priority=target.agent.spec.config.priority)
-        body = {"event_id": accepted.id, "run_key": accepted.run_key, "duplicate": not new}
+            priority = target.agent.spec.config.priority
+            starts.soon(accepted.event, priority=priority, claimed_at=accepted.claimed_at)
+        body = {
+            "event_id": accepted.event.id,
+            "run_key": accepted.event.run_key,
+            "duplicate": not accepted.new,
+        }
         return JSONResponse(body, status_code=202)
 
     async def callback(token: str, request: Request) -> JSONResponse:
@@ -132,16 +139,6 @@ def create_app(settings: Settings) -> FastAPI:
 
     app.add_api_route("/callbacks/{token}", callback, methods=["POST"])
     return app
-
-
-async def _target(routes: Routes, method: str, path: str) -> Target:
-    """The trigger that a call is for."""
-    if not routes.fresh:
-        await run_in_threadpool(routes.refresh)
-    target = routes.find(method, f"/{path}")
-    if target is None:
-        raise HTTPException(404, f"No deployed agent listens for {method} /{path}.")
-    return target
 
 
 async def _told(request: Request, problem: Exception) -> JSONResponse:

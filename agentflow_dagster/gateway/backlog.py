@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.ports.stores import Inbox
 
+_log = logging.getLogger(__name__)
 VARIABLE = "AGENTFLOW_MOST_PENDING"
 """Most accepted events that may wait for their runs; more calls are answered with 429."""
 DEFAULT_MOST = 100_000
@@ -30,26 +32,35 @@ class Backlog:
     def __init__(self, inbox: Inbox, *, most: int = DEFAULT_MOST) -> None:
         self._inbox = inbox
         self._most = most
-        self._lock = threading.Lock()
-        self._counted_at = float("-inf")
         self._full = False
+        self._counting: asyncio.Task[None] | None = None
+        self._counted_at = float("-inf")
 
-    def require_room(self) -> None:
-        """Refuses to accept more than may wait.
+    async def require_room(self) -> None:
+        """Refuses to accept more than may wait; what was counted a moment ago holds.
 
         Raises:
             HTTPException: there are so many (429).
         """
-        if self._is_full():
+        now = time.monotonic()
+        if self._counting is None and now - self._counted_at > _FRESH_SECONDS:
+            self._counting = asyncio.create_task(self._count())
+            self._counting.add_done_callback(self._counted)
+        if self._counting is not None and self._counted_at == float("-inf"):
+            await asyncio.wait([self._counting])
+        if self._full:
             told = "Too many calls wait for their runs; try again."
             raise HTTPException(429, told, headers={"Retry-After": "5"})
 
-    def _is_full(self) -> bool:
-        with self._lock:
-            if time.monotonic() - self._counted_at > _FRESH_SECONDS:
-                self._full = self._inbox.count_pending(most=self._most) >= self._most
-                self._counted_at = time.monotonic()
-            return self._full
+    async def _count(self) -> None:
+        count = await asyncio.to_thread(self._inbox.count_pending, most=self._most)
+        self._full = count >= self._most
+
+    def _counted(self, counting: asyncio.Task[None]) -> None:
+        self._counting = None
+        self._counted_at = time.monotonic()
+        if not counting.cancelled() and (problem := counting.exception()) is not None:
+            _log.warning("The events that wait cannot be counted: %s", problem)
 
 
 def most_pending(variables: Mapping[str, str]) -> int:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from agentflow_dagster.errors import UsageError
-from agentflow_dagster.gateway.event import read_event
+from agentflow_dagster.gateway.event import read_call
 from agentflow_dagster.graph.inputs import misfit
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ async def called_back(waits: WaitStore, token: str, request: Request) -> JSONRes
         found = await run_in_threadpool(waits.called, token)
     if found is None:
         raise HTTPException(404, "Nobody waits for this call.")
-    value = (await read_event(request, "/callbacks"))["body"]
+    value = (await read_call(request, "/callbacks")).event["body"]
     schema = cast("JsonSchema", found.subject["schema"])
     problem = await run_in_threadpool(lambda: misfit(schema, value, whole=True))
     if problem:

@@ -6,7 +6,8 @@ import asyncio
 import json
 import math
 import re
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from fastapi import HTTPException
 from starlette.concurrency import run_in_threadpool
@@ -14,20 +15,43 @@ from starlette.concurrency import run_in_threadpool
 from agentflow_dagster.stores.tables import KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import Request
 
     from agentflow_dagster.spec.values import JsonObject, JsonValue
+
+T = TypeVar("T")
 
 MAX_BODY_BYTES = 1_000_000
 MAX_DEPTH = 64
 """Levels of JSON: what comes after it (expressions, schemas, Dagster's config) is recursive."""
 BODY_SECONDS = 30.0
+SHORT_BYTES = 16_384
+"""A body up to here is looked at on the event loop: a thread would take longer to begin."""
 _LONE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _KEPT_HEADERS = ("content-type", "user-agent", "x-request-id", "idempotency-key")
 
 
-async def read_event(request: Request, path: str) -> JsonObject:
-    """The call as an event: `{body, headers, query, method, path}`; the body parsed where JSON.
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was read.
+
+    Args:
+        event: `{body, headers, query, method, path}`; the body parsed where it is JSON.
+        is_short: Whether what is done with it takes no time to speak of.
+    """
+
+    event: JsonObject
+    is_short: bool
+
+    async def work(self, function: Callable[..., T], *values: object) -> T:
+        """Has a function work on it, where it holds up nobody."""
+        return function(*values) if self.is_short else await run_in_threadpool(function, *values)
+
+
+async def read_call(request: Request, path: str) -> Call:
+    """The call as an event.
 
     Raises:
         HTTPException: it is too large (413) or too slow (408), or not what its content type says
@@ -38,15 +62,18 @@ async def read_event(request: Request, path: str) -> JsonObject:
             body = await _bounded(request)
     except TimeoutError:
         raise HTTPException(408, f"The body was not there in {BODY_SECONDS:g} s.") from None
+    is_short = len(body) <= SHORT_BYTES
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
     headers = {h: request.headers[h] for h in _KEPT_HEADERS if h in request.headers}
-    return {
-        "body": await run_in_threadpool(_parsed, body, kind.lower()),
+    kind = kind.lower()
+    event: JsonObject = {
+        "body": _parsed(body, kind) if is_short else await run_in_threadpool(_parsed, body, kind),
         "headers": cast("JsonObject", headers),
         "query": cast("JsonObject", dict(request.query_params)),
         "method": request.method,
         "path": path,
     }
+    return Call(event, is_short)
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -10,12 +10,14 @@ import asyncio
 import logging
 import os
 import socket
+import time
 import uuid
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import AgentFlowError
 from agentflow_dagster.gateway.turns import Turns
 from agentflow_dagster.ports.starter import NotStarted
+from agentflow_dagster.ports.stores import CLAIM_SECONDS
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import Inbox, InboxEvent
 
 _log = logging.getLogger(__name__)
+_MARGIN_SECONDS = 5.0
+"""A claim that has less time left is made again before the start."""
 
 
 class Starts:
@@ -43,8 +47,8 @@ class Starts:
         starter: Starter | None,
         inbox: Inbox,
         *,
-        at_once: int = 12,
-        waiting: int = 1000,
+        at_once: int = 32,
+        waiting: int = 10_000,
         end_seconds: float = 5.0,
     ) -> None:
         self._starter = starter
@@ -55,12 +59,29 @@ class Starts:
         self._end_seconds = end_seconds
         self._ending = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held: dict[int, float] = {}
         self._by = f"front door {socket.gethostname()[:100]} {os.getpid()} {uuid.uuid4()}"
 
-    def soon(self, event: InboxEvent, *, priority: int = 0) -> None:
-        """Has an event started as soon as it gets its turn; does not wait for it, nor raise."""
+    @property
+    def claims(self) -> str | None:
+        """By which name events are to be claimed as they are accepted; None for none, as they are
+        their sensors' to start."""
+        return None if self._starter is None or len(self._turns) >= self._most else self._by
+
+    def soon(
+        self, event: InboxEvent, *, priority: int = 0, claimed_at: float | None = None
+    ) -> None:
+        """Has an event started as soon as it gets its turn; does not wait for it, nor raise.
+
+        Args:
+            event: Which.
+            priority: Those of a higher one go first.
+            claimed_at: When it was claimed (monotonic seconds), where it was, as `claims` has it.
+        """
         if self._starter is None:
             return
+        if claimed_at is not None:
+            self._held[event.id] = claimed_at + CLAIM_SECONDS - _MARGIN_SECONDS
         if len(self._tasks) < self._at_once:
             task = asyncio.create_task(self._work(self._starter, event))
             self._tasks.add(task)
@@ -68,6 +89,7 @@ class Starts:
         elif len(self._turns) < self._most:
             self._turns.add(event, priority=priority)
         else:
+            self._held.pop(event.id, None)
             _log.info("Event %d is left to its sensor: too many wait.", event.id)
 
     async def __aenter__(self) -> Self:
@@ -81,12 +103,13 @@ class Starts:
     ) -> None:
         """Leaves those that wait to their sensors, and waits for those under way."""
         self._ending = True
-        if not self._tasks:
-            return
-        _, left = await asyncio.wait(self._tasks, timeout=self._end_seconds)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=self._end_seconds)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+        if self._starter is not None:
+            self._starter.close()
 
     async def _work(self, starter: Starter, event: InboxEvent | None) -> None:
         """Starts one, and then those that wait."""
@@ -96,7 +119,8 @@ class Starts:
 
     async def _start(self, starter: Starter, event: InboxEvent) -> None:
         try:
-            if not await asyncio.to_thread(self._inbox.claim, event.id, self._by):
+            held = self._held.pop(event.id, 0) > time.monotonic()
+            if not held and not await asyncio.to_thread(self._inbox.claim, event.id, self._by):
                 return  # The sensor was faster.
             try:
                 await starter.start(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from threading import Lock
@@ -54,28 +55,21 @@ class Routes:
         self._read_at = float("-inf")
         self._revision = -1
 
-    @property
-    def fresh(self) -> bool:
-        """Whether what is known is not to be read again, so that `find` does not wait."""
-        return self._known is not None and time.monotonic() - self._read_at <= _SECONDS_KNOWN
+    async def live(self) -> Live:
+        """What is deployed."""
+        if self._known is None or time.monotonic() - self._read_at > _SECONDS_KNOWN:
+            return await asyncio.to_thread(self._current)
+        return self._known
 
-    def refresh(self) -> None:
-        """Reads what is deployed, if it may have changed."""
-        self._current()
-
-    def find(self, method: str, path: str) -> Target | None:
+    async def find(self, method: str, path: str) -> Target | None:
         """The trigger that listens there; the agent deployed first where two do."""
-        return self._current().targets.get((method, path))
+        return (await self.live()).targets.get((method, path))
 
-    def agent(self, name: str) -> LiveAgent | None:
-        """The deployed agent of that name."""
-        return self._current().agents.get(name)
-
-    def paths(self) -> list[dict[str, str]]:
+    async def paths(self) -> list[dict[str, str]]:
         """Every webhook, for whoever may ask."""
         return [
             {"method": method, "path": f"/hooks{path}", "agent": target.agent.name}
-            for (method, path), target in self._current().targets.items()
+            for (method, path), target in (await self.live()).targets.items()
         ]
 
     def _current(self) -> Live:

@@ -62,9 +62,14 @@ def ask_line(
         except OSError as problem:
             told, reason = b"", f": {problem}"
     if not told:
-        log = f"{whom.replace(' ', '-')}.log"
-        raise RunError(f"The {whom} did not answer{reason}.", hint=f"Its log is {log}.")
+        raise not_answered(whom, reason)
     return told
+
+
+def not_answered(whom: str, reason: str) -> RunError:
+    """That it is not known what came of a question."""
+    log = f"{whom.replace(' ', '-')}.log"
+    return RunError(f"The {whom} did not answer{reason}.", hint=f"Its log is {log}.")
 
 
 def first_problem(problem: ValidationError) -> str:

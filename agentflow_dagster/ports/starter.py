@@ -25,3 +25,7 @@ class Starter(Protocol):
             AgentFlowError: whether it was started is not known.
         """
         ...
+
+    def close(self) -> None:
+        """Gives back what it holds; nothing is started after."""
+        ...

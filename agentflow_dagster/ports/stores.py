@@ -169,6 +169,23 @@ class StepStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A webhook call (or other event) that is to be accepted.
+
+    Args:
+        agent: Whose run it is owed.
+        trigger: The agent's trigger that it came by.
+        event: What was sent.
+        idempotency_key: By which a repeated call is known, within the agent and trigger.
+    """
+
+    agent: str
+    trigger: str
+    event: JsonObject
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InboxEvent:
     """One accepted webhook call (or other event) that a run is owed for."""
 
@@ -215,6 +232,17 @@ class Inbox(Protocol):
         agent and trigger, and the earlier event is returned."""
         ...
 
+    def add_all(
+        self, events: Sequence[NewEvent], *, claimed_by: str | None = None
+    ) -> Sequence[tuple[InboxEvent, bool]]:
+        """Commits events together, all or none; each in its place as `add` has it.
+
+        Args:
+            events: In the order in which they came.
+            claimed_by: Who claims those that are new.
+        """
+        ...
+
     def get(self, event_id: int) -> InboxEvent | None: ...
 
     def pending(self, agent: str, *, limit: int = 100) -> Sequence[InboxEvent]:
@@ -226,7 +254,8 @@ class Inbox(Protocol):
         ...
 
     def claim(self, event_id: int, by: str, *, seconds: float = CLAIM_SECONDS) -> bool:
-        """Claims one pending event; False where another has it, or it is pending no more.
+        """Claims one pending event; False where another has it, or it is pending no more. Who has
+        it may claim it again, for longer.
 
         Args:
             event_id: Which.

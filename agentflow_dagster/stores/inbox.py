@@ -6,10 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
-from agentflow_dagster.ports.stores import CLAIM_SECONDS, InboxEvent
-from agentflow_dagster.stores.encoding import storable
+from agentflow_dagster.ports.stores import CLAIM_SECONDS, InboxEvent, NewEvent
+from agentflow_dagster.stores.encoding import dump, storable
 from agentflow_dagster.stores.engine import transaction
 from agentflow_dagster.stores.tables import REASON, inbox
 
@@ -20,6 +19,25 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject
     from agentflow_dagster.stores.connection import Connection
 
+# Ids are taken first, as nothing comes back of those that are refused for their key. Keys are in
+# order, so that two groups that have the same do not wait for each other.
+_ADD = sa.text("""
+WITH given AS MATERIALIZED (
+  SELECT nextval('agentflow.inbox_id_seq') AS id, number, agent, trigger, event, key
+  FROM unnest(:agents ::text[], :triggers ::text[], :events ::text[], :keys ::text[])
+    WITH ORDINALITY AS told (agent, trigger, event, key, number)
+  ORDER BY number
+), added AS (
+  INSERT INTO agentflow.inbox
+    (id, agent, trigger, event, idempotency_key, claimed_by, claimed_until)
+  SELECT id, agent, trigger, event::json, key, :by ::text,
+    CASE WHEN :by ::text IS NULL THEN NULL ELSE clock_timestamp() + :seconds * interval '1 s' END
+  FROM given ORDER BY agent, trigger, key
+  ON CONFLICT DO NOTHING
+  RETURNING id, received_at
+)
+SELECT id, received_at FROM given LEFT JOIN added USING (id) ORDER BY number
+""")
 # As the index of pending events has it.
 _PENDING = inbox.c.state == sa.literal_column("'pending'")
 
@@ -39,23 +57,32 @@ class PostgresInbox:
         Raises:
             StoreError: a name is longer than 255 characters, or the key than 500.
         """
-        row = {
-            "agent": agent,
-            "trigger": trigger,
-            "event": event,
-            "idempotency_key": idempotency_key,
+        return self.add_all([NewEvent(agent, trigger, event, idempotency_key)])[0]
+
+    def add_all(
+        self, events: Sequence[NewEvent], *, claimed_by: str | None = None
+    ) -> Sequence[tuple[InboxEvent, bool]]:
+        """Commits events together, all or none; each in its place as `add` has it.
+
+        Raises:
+            StoreError: as `add`.
+        """
+        given = {
+            "agents": [each.agent for each in events],
+            "triggers": [each.trigger for each in events],
+            "events": [dump(each.event) for each in events],
+            "keys": [each.idempotency_key for each in events],
+            "by": claimed_by,
+            "seconds": CLAIM_SECONDS,
         }
-        addition = insert(inbox).values(row).on_conflict_do_nothing().returning(inbox)
         with transaction(self._engine) as connection:
-            added = connection.execute(addition).first()
-            if added:
-                return _event(added), True
-            same_key = (
-                (inbox.c.agent == agent)
-                & (inbox.c.trigger == trigger)
-                & (inbox.c.idempotency_key == idempotency_key)
-            )
-            return _event(connection.execute(sa.select(inbox).where(same_key)).one()), False
+            rows = connection.execute(_ADD, given).all()
+            return [
+                (_new(each, row), True)
+                if row.received_at is not None
+                else (_earlier(connection, each), False)
+                for each, row in zip(events, rows, strict=True)
+            ]
 
     def get(self, event_id: int) -> InboxEvent | None:
         """The event of that id."""
@@ -77,10 +104,11 @@ class PostgresInbox:
             return connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
     def claim(self, event_id: int, by: str, *, seconds: float = CLAIM_SECONDS) -> bool:
-        """Claims one pending event; False where another has it, or it is pending no more."""
+        """Claims one pending event; False where another has it, or it is pending no more. Who has
+        it may claim it again, for longer."""
         statement = (
             sa.update(inbox)
-            .where(inbox.c.id == event_id, _PENDING, _unclaimed())
+            .where(inbox.c.id == event_id, _PENDING, _unclaimed() | (inbox.c.claimed_by == by))
             .values(claimed_by=by, claimed_until=_in(seconds))
         )
         with transaction(self._engine) as connection:
@@ -195,6 +223,27 @@ def _unclaimed() -> sa.ColumnElement[bool]:
 
 def _in(seconds: float) -> sa.ColumnElement[Any]:
     return sa.func.clock_timestamp() + timedelta(seconds=seconds)
+
+
+def _new(given: NewEvent, row: sa.Row[Any]) -> InboxEvent:
+    return InboxEvent(
+        id=row.id,
+        agent=given.agent,
+        trigger=given.trigger,
+        event=given.event,
+        received_at=row.received_at,
+        state="pending",
+    )
+
+
+def _earlier(connection: sa.Connection, given: NewEvent) -> InboxEvent:
+    """The event that has the key of one that was to be added."""
+    same_key = (
+        (inbox.c.agent == given.agent)
+        & (inbox.c.trigger == given.trigger)
+        & (inbox.c.idempotency_key == given.idempotency_key)
+    )
+    return _event(connection.execute(sa.select(inbox).where(same_key)).one())
 
 
 def _event(row: sa.Row[Any]) -> InboxEvent:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agentflow_dagster.ports.stores import event_of
+from agentflow_dagster.ports.stores import NewEvent, event_of
 from tests.support.at_once import at_once
 
 if TYPE_CHECKING:
@@ -25,6 +25,22 @@ def test_one_claims_an_event(inbox: Inbox) -> None:
     assert sorted(claims) == [False] * 7 + [True]
     assert inbox.claim_next("triage", "sensor") == []
     assert inbox.pending("triage") == [event]
+
+
+def test_a_claim_is_made_with_the_event(inbox: Inbox) -> None:
+    group = [NewEvent("triage", "tickets", {})] * 2
+    ids = [event.id for event, _ in inbox.add_all(group, claimed_by="front door")]
+    assert not inbox.claim(ids[0], "sensor")
+    assert inbox.claim_next("triage", "sensor") == []
+    inbox.release(ids[1], "front door")
+    assert [event.id for event in inbox.claim_next("triage", "sensor")] == [ids[1]]
+
+
+def test_who_has_an_event_may_claim_it_for_longer(inbox: Inbox) -> None:
+    event, _ = inbox.add("triage", "tickets", {})
+    assert inbox.claim(event.id, "one")
+    assert inbox.claim(event.id, "one")
+    assert not inbox.claim(event.id, "two")
 
 
 def test_a_claim_runs_out(inbox: Inbox) -> None:

@@ -11,13 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentflow_dagster.errors import StoreError
-from agentflow_dagster.ports.stores import GenerationId, StepOutput, VersionHash
+from agentflow_dagster.ports.stores import GenerationId, NewEvent, StepOutput, VersionHash
 from agentflow_dagster.spec.values import BYTES, Part, pack, unpack
 from tests.support.at_once import at_once
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agentflow_dagster.ports.stores import (
         Inbox,
+        InboxEvent,
         StepStore,
         Version,
         VersionStore,
@@ -348,6 +351,40 @@ class TestInbox:
         assert sorted(new for _, new in results) == [False] * 7 + [True]
         accepted = next(event for event, new in results if new)
         assert all(event == accepted for event, _ in results)
+
+    def test_a_group_is_added_in_its_order(self, inbox: Inbox) -> None:
+        earlier, _ = inbox.add("triage", "tickets", {"n": 0}, idempotency_key="k")
+        group = [
+            NewEvent("triage", "tickets", {"n": 1}, "later"),
+            NewEvent("triage", "tickets", {"n": 2}, "k"),
+            NewEvent("other", "tickets", {"n": 3}),
+            NewEvent("triage", "tickets", {"n": 4}, "later"),
+            NewEvent("other", "tickets", {"n": 5}),
+        ]
+        added = inbox.add_all(group)
+        assert [new for _, new in added] == [True, False, True, False, True]
+        assert [event.event["n"] for event, _ in added] == [1, 0, 3, 1, 5]
+        assert added[1][0] == earlier
+        assert added[3][0] == added[0][0]
+        assert [event for event, _ in added] == [inbox.get(event.id) for event, _ in added]
+        assert [event.id for event in inbox.pending("other")] == [added[2][0].id, added[4][0].id]
+        assert inbox.add_all([]) == []
+
+    def test_groups_with_the_same_keys_at_once(self, inbox: Inbox) -> None:
+        """In the opposite order, so that each has what the other wants."""
+        keys = [f"{number}" for number in range(50)]
+
+        def add(number: int) -> Sequence[tuple[InboxEvent, bool]]:
+            ordered = keys if number % 2 else keys[::-1]
+            return inbox.add_all([NewEvent("triage", "t", {"n": number}, key) for key in ordered])
+
+        results = at_once(add, 8)
+        assert sum(new for group in results for _, new in group) == len(keys)
+
+    def test_a_group_is_added_whole_or_not_at_all(self, inbox: Inbox) -> None:
+        with pytest.raises(StoreError):
+            inbox.add_all([NewEvent("triage", "t", {}), NewEvent("triage", "t", {}, "k" * 501)])
+        assert inbox.pending("triage") == []
 
     def test_pending_is_oldest_first_and_of_one_agent(self, inbox: Inbox) -> None:
         ids = [inbox.add("triage", "tickets", {"n": n})[0].id for n in range(4)]

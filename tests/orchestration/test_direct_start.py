@@ -57,10 +57,16 @@ def starter(
     assert document is not None
     agent = parse_agent(document)
     assert not isinstance(agent, tuple), agent
-    deployed = {"help-desk": Deployed(agent, "0" * 64, "agentflow-2")}
+    live = {"help-desk": Deployed(agent, "0" * 64, "agentflow-2")}
+
+    async def deployed(name: str) -> Deployed | None:
+        return live.get(name)
+
     with httpx.Client(timeout=seconds) as http:
         client = DagsterClient(url, http)
-        yield EventStarter(client, stores.inbox, deployed.get, {"DESK": "desk 4:"})
+        made = EventStarter(client, stores.inbox, deployed, {"DESK": "desk 4:"})
+        yield made
+        made.close()
 
 
 def event_of(stores: Stores, body: JsonObject, *, agent: str = "help-desk") -> InboxEvent:

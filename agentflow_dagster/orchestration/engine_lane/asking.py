@@ -19,6 +19,7 @@ from pydantic import (
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.orchestration.asked_lines import NobodyListensError, ask_line, first_problem
+from agentflow_dagster.orchestration.lasting_lines import LastingLines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ SOCKET_VARIABLE = "AGENTFLOW_ENGINE"
 LONGEST = 1_048_576
 """Bytes of a request."""
 _PATIENCE_SECONDS = 30.0
+_WHOM = "engine"
 
 _RunId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
 
@@ -131,13 +133,38 @@ def ask(path: str, request: Request, *, patience_seconds: float = _PATIENCE_SECO
         NobodyListensError: nobody listens there.
         RunError: it refused, or went away before it answered.
     """
-    told = ask_line(
-        path,
-        request.model_dump_json().encode(),
-        whom="engine",
-        longest=LONGEST,
-        patience_seconds=patience_seconds,
-    )
+    line = request.model_dump_json().encode()
+    told = ask_line(path, line, whom=_WHOM, longest=LONGEST, patience_seconds=patience_seconds)
+    return _read_answer(told)
+
+
+class EngineLines:
+    """Asks the engine, often.
+
+    Args:
+        path: The socket.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._lines = LastingLines(
+            path, whom=_WHOM, longest=LONGEST, patience_seconds=_PATIENCE_SECONDS
+        )
+
+    async def ask(self, request: Request) -> Answer:
+        """Asks, and waits for the answer.
+
+        Raises:
+            NobodyListensError: nobody listens there.
+            RunError: it refused, or went away before it answered.
+        """
+        return _read_answer(await self._lines.ask(request.model_dump_json().encode()))
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._lines.close()
+
+
+def _read_answer(told: bytes) -> Answer:
     answer = Answer.model_validate_json(told)
     if answer.refused:
         raise RunError(f"The engine refused: {answer.refused}")

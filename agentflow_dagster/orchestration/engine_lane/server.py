@@ -37,8 +37,10 @@ async def listening(engine: Engine, path: Path) -> AsyncGenerator[None]:
         engine: Who is asked.
         path: The socket; what is there is replaced, as there is one engine at a time.
     """
+    open_: set[asyncio.StreamWriter] = set()
 
     async def heard(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_.add(writer)
         try:
             while line := await reader.readline():
                 answer = await answered(engine, line)
@@ -47,6 +49,7 @@ async def listening(engine: Engine, path: Path) -> AsyncGenerator[None]:
         except (ConnectionError, ValueError):
             pass  # Who asked is gone, or said more than a request is long.
         finally:
+            open_.discard(writer)
             writer.close()
 
     path.unlink(missing_ok=True)  # noqa: ASYNC240 - nothing waits yet
@@ -56,7 +59,12 @@ async def listening(engine: Engine, path: Path) -> AsyncGenerator[None]:
     finally:
         os.umask(before)
     async with server:
-        yield
+        try:
+            yield
+        finally:
+            server.close()
+            for writer in open_:  # who asks often leaves its connections open
+                writer.close()
 
 
 async def answered(engine: Engine, line: bytes) -> Answer:

@@ -13,7 +13,9 @@ from agentflow_dagster.orchestration.asked_lines import NobodyListensError
 from agentflow_dagster.orchestration.engine_lane.asking import (
     LONGEST,
     Answer,
+    Answering,
     CancelRun,
+    EngineLines,
     StartRun,
     ask,
 )
@@ -80,3 +82,14 @@ async def test_one_who_says_too_much_is_left(bench: Bench, tmp_path: Path) -> No
 def test_nobody_listens(tmp_path: Path) -> None:
     with pytest.raises(NobodyListensError):
         ask(str(tmp_path / "engine"), StartRun(run_id=NOBODY))
+
+
+async def test_a_connection_that_stays_open_holds_up_no_end(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "engine"
+    lines = EngineLines(str(path))
+    async with lane.engine(bench) as engine, listening(engine, path):
+        assert (await lines.ask(Answering())).done
+        with pytest.raises(RunError, match="refused: There is no run"):
+            await lines.ask(StartRun(run_id=NOBODY))
+    with pytest.raises(NobodyListensError):
+        await lines.ask(Answering())
