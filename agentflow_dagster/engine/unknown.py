@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agentflow_dagster.engine.step import run_attempt
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.ports.stores import StepOutput
 from agentflow_dagster.ports.waits import Asked
 
 if TYPE_CHECKING:
-    from agentflow_dagster.engine.step import Attempt
-    from agentflow_dagster.graph.plan import PlanStep
+    from agentflow_dagster.engine.step import Attempt, Services, StepResult
+    from agentflow_dagster.graph.plan import Plan, PlanStep
 
 _BEGUN, _OVER = "begun", "over"
+
+
+async def run_marked_attempt(
+    plan: Plan, step: PlanStep, attempt: Attempt, services: Services
+) -> StepResult:
+    """One attempt, where somebody else decides whether there is another: marked while it is under
+    way, as its node's `onUnknown` wants it.
+
+    Raises:
+        RunError: it failed, or was under way before and is not to be run again.
+    """
+    unknown = UnknownEnd(step, attempt)
+    try:
+        await unknown.before()
+        done = await run_attempt(plan, step, attempt, services)
+    except RunError:
+        await unknown.after()
+        raise
+    if done.result is None:
+        await unknown.after()
+    return done
 
 
 class UnknownEnd:

@@ -91,6 +91,7 @@ WARM_FIRST = (
     "agentflow_dagster.operations.serve",
     "agentflow_dagster.orchestration.compute_logs",
     "agentflow_dagster.orchestration.launcher",
+    "agentflow_dagster.orchestration.resumed_execution",
     "agentflow_dagster.orchestration.storage",
     "agentflow_dagster.sandbox",
     "agentflow_dagster.stores.artifacts",

@@ -136,6 +136,7 @@ def start_platform(
         write_instance,
     )
     from agentflow_dagster.orchestration.warm.asking import SOCKET_VARIABLE
+    from agentflow_dagster.orchestration.warm.under_way import NOTES_VARIABLE
     from agentflow_dagster.stores import database_url, open_stores
 
     ports.require_free()
@@ -164,10 +165,13 @@ def start_platform(
         own = stack.enter_context(
             TemporaryDirectory(prefix="agentflow-", ignore_cleanup_errors=True)
         )
-        variables["TMPDIR"] = own
-        warm = Path(own) / "warm"
-        variables[SOCKET_VARIABLE] = str(warm)
-        lane = Path(own) / "engine"
+        warm, lane = Path(own) / "warm", Path(own) / "engine"
+        variables |= {
+            "TMPDIR": own,
+            SOCKET_VARIABLE: str(warm),
+            # A single run has nobody who would go on with it.
+            NOTES_VARIABLE: str(project.home / "runs-under-way") if daemon else "",
+        }
         if daemon:  # Without one there is a single run, for which an engine need not be started.
             variables[ENGINE_VARIABLE] = str(lane)
         logs = project.home / "logs"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from dagster import DagsterEventType, DagsterRunStatus, Definitions, RunsFilter
 from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.execution.api import execute_run
+from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteJobOrigin,
@@ -29,6 +29,7 @@ from agentflow_dagster.graph.agent_references import parse_reference
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.cancellation import CURRENT, Cancellation
 from agentflow_dagster.orchestration.run_config import run_config
+from agentflow_dagster.orchestration.run_status import brought_up
 from agentflow_dagster.ports.agents import AgentOutcome
 from agentflow_dagster.ports.stores import VersionHash
 
@@ -42,6 +43,13 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.agents import AgentCall
     from agentflow_dagster.ports.stores import Version, VersionStore
     from agentflow_dagster.stores import Stores
+
+_EARLIER = [
+    DagsterRunStatus.SUCCESS,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+]
 
 Place: TypeAlias = "Callable[[VersionStore, str], str | None]"
 """Names the code location of an agent; None where it is that of whoever runs it."""
@@ -127,13 +135,17 @@ class ChildRuns:
         version = version_of(call.agent, self._peers, stores)
         chain = self._chain(version.agent)
         compiled = self._peers.compile(version)
-        if (earlier := self._finished(call, version)) is not None:
-            return self._outcome(compiled, earlier, stores)
-        place = self._peers.place(stores.versions, version.agent)
-        run = self._create(compiled, call, chain, place)
+        run = self._earlier(call, version)
+        if run is not None and run.status == DagsterRunStatus.SUCCESS:
+            return self._outcome(compiled, run, stores)
+        if run is None:
+            place = self._peers.place(stores.versions, version.agent)
+            run = self._create(compiled, call, chain, place)
         started.append(run)
-        job = self._job(compiled)
-        execute_run(InMemoryJob(job), run, self._instance)
+        goes_on = run.status == DagsterRunStatus.STARTED
+        job = InMemoryJob(self._job(compiled))
+        for _ in execute_run_iterator(job, run, self._instance, resume_from_failure=goes_on):
+            pass
         ended = self._instance.get_run_by_id(run.run_id)
         assert ended is not None
         if ended.status != DagsterRunStatus.SUCCESS:
@@ -151,11 +163,14 @@ class ChildRuns:
         require_end(agent, chain)
         return chain
 
-    def _finished(self, call: AgentCall, version: Version) -> DagsterRun | None:
-        """The run that an earlier attempt of the step brought to its end."""
+    def _earlier(self, call: AgentCall, version: Version) -> DagsterRun | None:
+        """The run that an earlier attempt of the step brought to its end, or one that was under way
+        when the process of both died."""
         tags = {names.CALL_TAG: call.key, names.VERSION_TAG: version.hash}
-        wanted = RunsFilter(tags=tags, statuses=[DagsterRunStatus.SUCCESS])
-        return next(iter(self._instance.get_runs(wanted, limit=1)), None)
+        wanted = RunsFilter(tags=tags, statuses=_EARLIER)
+        found = next(iter(self._instance.get_runs(wanted, limit=1)), None)
+        found = brought_up(found.run_id, self._instance) if found is not None else None
+        return found if found is not None and found.status in _EARLIER else None
 
     def _create(
         self, compiled: CompiledAgent, call: AgentCall, chain: list[str], place: str | None

@@ -23,7 +23,6 @@ from dagster import (
     OutputMapping,
     RetryPolicy,
     define_asset_job,  # pyright: ignore[reportUnknownVariableType]
-    in_process_executor,
 )
 from dagster._core.definitions.dependency import NodeInvocation
 
@@ -33,6 +32,7 @@ from agentflow_dagster.orchestration.input_config import input_mapping, part_map
 from agentflow_dagster.orchestration.lanes import engine_tags
 from agentflow_dagster.orchestration.op import op_body, start_body
 from agentflow_dagster.orchestration.parts import AgentAssets, AgentGraph
+from agentflow_dagster.orchestration.resuming import resuming_executor
 from agentflow_dagster.spec.units import seconds
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def compile_agent(
         selection=AssetSelection.assets(assets),
         description=description,
         tags=tags,
-        executor_def=in_process_executor,
+        executor_def=resuming_executor,
     )
     return CompiledAgent(version, plan, (assets,), job)
 
@@ -123,7 +123,7 @@ def _op_job(
         name=name,
         description=description,
         tags=dict(tags),
-        executor_def=in_process_executor,
+        executor_def=resuming_executor,
         partitions_def=_partitions(plan),
     )
 
@@ -186,7 +186,7 @@ def _op(
         config_schema=step_config(plan, step),
         required_resource_keys=set(names.RUN_RESOURCES),
         retry_policy=_retry_policy(step.retry),
-        tags={"agentflow/kind": step.node.kind},
+        tags={names.KIND_TAG: step.node.kind},
         pool=names.pool_name(plan.agent.name),
     )
 
@@ -197,6 +197,7 @@ def _start(plan: Plan) -> OpDefinition:
         name=f"{names.dagster_name(plan.agent.name)}__{wiring.START}",
         description="Lets nodes run whose guarded reads find nothing.",
         outs={"result": Out(Nothing)},
+        tags={names.KIND_TAG: wiring.START},
         pool=names.pool_name(plan.agent.name),
     )
 

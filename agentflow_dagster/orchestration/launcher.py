@@ -18,13 +18,20 @@ from agentflow_dagster.orchestration.engine_lane.asking import (
     engine_socket,
 )
 from agentflow_dagster.orchestration.lanes import lane_of
-from agentflow_dagster.orchestration.names import LOCATION, MACHINE_TAG
+from agentflow_dagster.orchestration.names import (
+    AGENT_TAG,
+    LOCATION,
+    MACHINE_TAG,
+    PARENT_RUN_TAG,
+    job_name,
+)
 from agentflow_dagster.orchestration.warm.asking import (
     CarryOut,
     Interrupt,
     ask,
     warm_parent,
 )
+from agentflow_dagster.orchestration.warm.under_way import is_under_way
 
 if TYPE_CHECKING:
     from dagster._core.launcher.base import LaunchRunContext
@@ -36,8 +43,7 @@ _CLOCK_SECONDS = 60.0
 class LaneLauncher(DefaultRunLauncher):
     """Starts each run in its lane, and interrupts it there.
 
-    Lets Dagster's run monitoring fail a run whose process is gone, too: what started the process
-    tells of its end, but where both are killed (a power cut, the machine out of memory), the run
+    Lets Dagster's run monitoring fail a run whose process is gone and that nobody goes on with: it
     would stay STARTED for ever, and keep its place in the queue.
     """
 
@@ -68,6 +74,8 @@ class LaneLauncher(DefaultRunLauncher):
         self._instance.report_run_canceling(run)
         if _stop(run_id) or (path is not None and _interrupt(path, run_id)):
             return True
+        if is_under_way(run_id):
+            return True  # Whoever goes on with it finds that it is to end.
         if self.check_run_worker_health(run).status == WorkerStatus.FAILED:
             self._instance.report_run_canceled(run, "Its process was gone.")
             return True
@@ -82,14 +90,28 @@ class LaneLauncher(DefaultRunLauncher):
         """FAILED where the run's process was on this machine and is not any more."""
         if run.tags.get(MACHINE_TAG) != socket.gethostname():
             return CheckRunHealthResult(WorkerStatus.RUNNING, "It is on another machine.")
+        if self._is_seen_to(run):
+            return CheckRunHealthResult(
+                WorkerStatus.RUNNING, "It has a process, or is to have one."
+            )
         told = self._process_of(run.run_id)
         if told is None or _lives(*told):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, f"Its process {told[0]} is gone.")
 
+    def _is_seen_to(self, run: DagsterRun) -> bool:
+        """Whether somebody goes on with the run, should its process die; with one that another run
+        started, whoever goes on with that one."""
+        above: DagsterRun | None = run
+        while above is not None and not is_under_way(above.run_id):
+            parent = above.tags.get(PARENT_RUN_TAG)
+            above = self._instance.get_run_by_id(parent) if parent is not None else None
+        return above is not None
+
     def _process_of(self, run_id: str) -> tuple[int, float] | None:
-        """The number of the run's process, and when it told it (Unix seconds)."""
-        for entry in self._instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
+        """The number of the run's last process, and when it told it (Unix seconds)."""
+        told = self._instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)
+        for entry in reversed(told):
             event = entry.dagster_event
             if event is not None and "pid" in event.engine_event_data.metadata:
                 return int(str(event.engine_event_data.metadata["pid"].value)), entry.timestamp
@@ -121,7 +143,13 @@ def _fork(run: DagsterRun) -> bool:
     origin = run.remote_job_origin
     location = origin.location_name if origin is not None else LOCATION
     try:
-        ask(path, CarryOut(run_id=run.run_id, job=run.job_name, location=location))
+        asked = CarryOut(
+            run_id=run.run_id,
+            job=run.job_name,
+            location=location,
+            of_agent=run.job_name == job_name(run.tags.get(AGENT_TAG, "")),
+        )
+        ask(path, asked)
     except NobodyListensError:
         return False
     return True

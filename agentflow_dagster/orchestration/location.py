@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dagster import Definitions, in_process_executor
+from dagster import Definitions
 from dagster._core.definitions.definitions_load_context import (
     DefinitionsLoadContext,
     DefinitionsLoadType,
@@ -25,6 +25,7 @@ from agentflow_dagster.orchestration.compile import CompiledAgent, compile_agent
 from agentflow_dagster.orchestration.document_tests import compile_tests
 from agentflow_dagster.orchestration.names import job_name
 from agentflow_dagster.orchestration.pinned_versions import PinnedVersions
+from agentflow_dagster.orchestration.resuming import resuming_executor
 from agentflow_dagster.orchestration.retention_schedule import JOB as RETENTION_JOB
 from agentflow_dagster.orchestration.retention_schedule import retention_schedule
 from agentflow_dagster.orchestration.triggers import schedules, sensor
@@ -162,7 +163,7 @@ def _definitions(
         sensors=sensors,
         resources=dict(resources),
         # For the job that Dagster makes of all assets, "materialize selected" runs in it.
-        executor=in_process_executor,
+        executor=resuming_executor,
     )
 
 

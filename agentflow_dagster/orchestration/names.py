@@ -38,6 +38,8 @@ ENGINE_TAG = f"{_HIDDEN}engine"
 """On the runs of agents that the engine can carry out; which of these it takes, `lanes.py` says."""
 MACHINE_TAG = f"{_HIDDEN}machine"
 """Where a run's process lives."""
+KIND_TAG = "agentflow/kind"
+"""On assets and ops: the kind of their node. Every op of an agent has it, and no other."""
 LABEL_PREFIX = "label/"
 """Labels stand apart from our own tags, so that none can pass for one of them."""
 
@@ -139,7 +141,7 @@ def asset_tags(plan: Plan, step: PlanStep) -> dict[str, str]:
     labels = {
         _label(name): _plain(value)[:_LONGEST] for name, value in plan.agent.metadata.labels.items()
     }
-    return {**labels, "agentflow/node": step.name, "agentflow/kind": step.node.kind}
+    return {**labels, "agentflow/node": step.name, KIND_TAG: step.node.kind}
 
 
 def owners(plan: Plan) -> list[str]:

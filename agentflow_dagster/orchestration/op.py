@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from dagster import Output
+from dagster import DagsterEventType, Output
 
 from agentflow_dagster.engine.failures import told
 from agentflow_dagster.engine.step import (
@@ -14,11 +14,11 @@ from agentflow_dagster.engine.step import (
     Services,
     StepResult,
     Surroundings,
-    run_attempt,
 )
+from agentflow_dagster.engine.unknown import run_marked_attempt
 from agentflow_dagster.errors import ChecksFailed, RunError
 from agentflow_dagster.orchestration import checks, shown
-from agentflow_dagster.orchestration.assets import LEFT
+from agentflow_dagster.orchestration.assets import LEFT, asset_output
 from agentflow_dagster.orchestration.cancellation import run_step
 from agentflow_dagster.orchestration.child_runs import ChildRuns
 from agentflow_dagster.orchestration.held_waits import HeldWaits
@@ -88,6 +88,11 @@ def op_body(
         if here.partial and not here.footing.reaches(step):
             context.log.info(f"{step.name!r} is skipped: the way to it was not taken.")
             return
+        kind = kinds[step.node.kind]
+        # How checks came out is not kept; what is checked is there, and may be checked again.
+        if step.name in here.own and not kind.checks(step.node.with_):
+            yield from _told_again(context, step, here.own[step.name])
+            return
         attempt = Attempt(
             context.run_id,
             context.retry_number + 1,
@@ -100,9 +105,8 @@ def op_body(
             waits=HeldWaits(waits, context.run_id, plan.agent.name),
         )
         services = step_services(context.resources, kinds, ChildRuns(context, peers))
-        kind = kinds[step.node.kind]
         try:
-            done = run_step(run_attempt(plan, step, attempt, services))
+            done = run_step(run_marked_attempt(plan, step, attempt, services))
         except RunError as failure:
             if isinstance(failure, ChecksFailed):
                 yield from checks.results(context, plan, step, kind, failure.checks)
@@ -166,6 +170,28 @@ def _replay(context: OpExecutionContext, step: PlanStep, here: Ground) -> Iterat
         return
     context.log.info(f"{step.name!r} is not selected: it goes the way of the source run.")
     yield from _leave(context, stands_in.port)
+
+
+def _told_again(context: OpExecutionContext, step: PlanStep, own: StepOutput) -> Iterator[Any]:
+    """Leaves as the step did whose process was gone before Dagster knew that it had ended; what it
+    knows already is not told again."""
+    context.log.info(f"{step.name!r} had ended when its process did; it is not done again.")
+    if own.port == "error":
+        _tag_handled(context, step.name)
+    known = _known_outputs(context, step)
+    left = list(_leave(context, own.port, **shown.metadata_again(step, own)))
+    yield from (output for output in left if output.output_name not in known)
+
+
+def _known_outputs(context: OpExecutionContext, step: PlanStep) -> set[str]:
+    """The outputs of a step that Dagster has recorded, with the assets that they make."""
+    kinds = {DagsterEventType.STEP_OUTPUT, DagsterEventType.ASSET_MATERIALIZATION}
+    told = context.instance.all_logs(context.run_id, of_type=kinds)
+    key = context.get_step_execution_context().step.key
+    events = [entry.dagster_event for entry in told if entry.step_key == key]
+    known = {e.step_output_data.output_name for e in events if e and e.is_successful_output}
+    made = any(e and e.is_step_materialization for e in events)
+    return known if made else known - {asset_output(step)}
 
 
 def _leave(context: OpExecutionContext, port: str, **metadata: Any) -> Iterator[Any]:

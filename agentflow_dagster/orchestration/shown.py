@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.engine.step import StepResult
     from agentflow_dagster.errors import RunError
     from agentflow_dagster.graph.plan import PlanStep
+    from agentflow_dagster.ports.stores import StepOutput
 
 _LINKS = 50
 
@@ -33,6 +34,17 @@ def metadata(step: PlanStep, done: StepResult, run_tags: Mapping[str, str]) -> d
         **_links(done.result.runs, run_tags),
         **{name: figure for name, figure in done.figures.items() if figure != ""},
     }
+
+
+def metadata_again(step: PlanStep, kept: StepOutput) -> dict[str, Any]:
+    """As `metadata`, of a step of which no more is known than what is kept of it."""
+    if kept.port == "error":
+        return {"error": cast("Mapping[str, Any]", kept.value)["message"]}
+    if not step.asset:
+        return {}
+    beside = {"kind", "attempts"}
+    figures = {name: it for name, it in kept.facts.items() if it != "" and name not in beside}
+    return {"preview": MetadataValue.md(markdown(kept.value)), **figures}
 
 
 def failure(problem: RunError, *, last: bool) -> Failure:

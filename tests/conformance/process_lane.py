@@ -16,7 +16,10 @@ from tests.orchestration import served
 from tests.orchestration.bench import QUIET, loading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from multiprocessing.context import ForkProcess
+
+    from dagster import DagsterRun
 
     from agentflow_dagster.spec.values import JsonObject
     from tests.orchestration.bench import Bench, Ran
@@ -30,10 +33,25 @@ def run(
     config: JsonObject | None = None,
     select: Iterable[str] = (),
 ) -> Ran:
-    """Runs an agent's job, or some of its assets (`agent/node`), in a process of its own.
+    """Runs an agent's job, or some of its assets, in a process of its own; see `create`."""
+    created = create(bench, agent, input_, config=config, select=select)
+    asked = asked_for(created)
+    assert in_own_process(bench, lambda instance: carry_out(asked, instance)) == 0
+    return bench.ran(created.run_id)
+
+
+def create(
+    bench: Bench,
+    agent: str,
+    input_: JsonObject | None = None,
+    *,
+    config: JsonObject | None = None,
+    select: Iterable[str] = (),
+) -> DagsterRun:
+    """Creates a run of an agent's job, or of some of its assets (`agent/node`).
 
     Args:
-        bench: Whose; the child has it as it is now, with what its model is to answer.
+        bench: Whose; children have it as it is now, with what its model is to answer.
         agent: The agent's name.
         input_: Its input.
         config: The run config of the agent's graph, in place of an input.
@@ -48,7 +66,7 @@ def run(
     given = {"ops": {name: {"config": config}}} if config is not None else {}
     if input_ is not None:
         given = run_config(name, input_)
-    created = bench.instance.create_run_for_job(
+    return bench.instance.create_run_for_job(
         definition,
         run_config={**given, "loggers": QUIET},
         asset_selection={AssetKey(key.split("/")) for key in select} or None,
@@ -56,14 +74,27 @@ def run(
         repository_load_data=made.repository_load_data,
         job_code_origin=repository.get_reconstructable_job(job).get_python_origin(),
     )
-    asked = CarryOut(run_id=created.run_id, job=job, location=names.LOCATION)
+
+
+def asked_for(run: DagsterRun) -> CarryOut:
+    """What the warm parent is asked for a run."""
+    return CarryOut(run_id=run.run_id, job=run.job_name, location=names.LOCATION)
+
+
+def in_own_process(bench: Bench, work: Callable[[DagsterInstance], int]) -> int | None:
+    """Does work in a fork, and says how that ended: below 0, it was by a signal."""
+    process = forked(bench, work)
+    process.join()
+    return process.exitcode
+
+
+def forked(bench: Bench, work: Callable[[DagsterInstance], int]) -> ForkProcess:
+    """A fork that is at work. It has the connections of the bench, which rest meanwhile."""
     reference = bench.instance.get_ref()
 
     def child() -> None:
-        raise SystemExit(carry_out(asked, DagsterInstance.from_ref(reference)))
+        raise SystemExit(work(DagsterInstance.from_ref(reference)))
 
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()
-    process.join()
-    assert process.exitcode == 0
-    return bench.ran(created.run_id)
+    return process

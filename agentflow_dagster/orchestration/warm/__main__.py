@@ -31,11 +31,17 @@ def main() -> None:
             importlib.import_module(name)
         from agentflow_dagster.orchestration.instance import prepared_instance
         from agentflow_dagster.orchestration.warm.parent import WarmParent
+        from agentflow_dagster.orchestration.warm.under_way import NOTES_VARIABLE, UnderWay
 
-        notes = chosen.socket.with_name(f"{chosen.socket.name}.runs")
+        lasting = os.environ.get(NOTES_VARIABLE)
         instance = prepared_instance(Path(os.environ["DAGSTER_HOME"]))
         parent = WarmParent(
-            listener, instance, notes, later=chosen.later, kill_after=chosen.kill_after
+            listener,
+            instance,
+            UnderWay(Path(lasting or f"{chosen.socket}.runs")),
+            lasting=bool(lasting),
+            later=chosen.later,
+            kill_after=chosen.kill_after,
         )
         parent.run()
 

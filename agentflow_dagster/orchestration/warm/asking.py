@@ -41,12 +41,14 @@ class CarryOut(_Asked):
         run_id: Dagster's.
         job: The job's name.
         location: The code location that the job is of, by name.
+        of_agent: Whether it is an agent's: where the project stops, it goes on in the next one.
     """
 
     do: Literal["run"] = "run"
     run_id: _RunId
     job: _Name
     location: _Name
+    of_agent: bool = False
 
 
 class Interrupt(_Asked):

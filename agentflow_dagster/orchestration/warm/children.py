@@ -1,5 +1,5 @@
-"""What the warm parent's children do: carry out a run, at once or once they are told of one, serve
-agents, tell of how runs ended."""
+"""What the warm parent's children do: carry out a run, at once or once they are told of one, go on
+with one, serve agents."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from dagster import DagsterRunStatus
 from dagster._cli.api import (
     _execute_run_command_body,  # pyright: ignore[reportPrivateUsage]
+    _resume_run_command_body,  # pyright: ignore[reportPrivateUsage]
     api_cli,
 )
 from dagster._core.definitions.definitions_load_context import DefinitionsLoadContext
@@ -21,17 +22,18 @@ from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
 from agentflow_dagster.orchestration.location import ONE_JOB
-from agentflow_dagster.orchestration.names import LOCATION_VARIABLE
+from agentflow_dagster.orchestration.names import LOCATION, LOCATION_VARIABLE
 from agentflow_dagster.orchestration.warm.asking import CarryOut
 from agentflow_dagster.orchestration.warm.spares import awaited
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from dagster import DagsterInstance
 
     from agentflow_dagster.orchestration.warm.asking import Serve
+    from agentflow_dagster.orchestration.warm.going_on import Ending
 
 STALE = 75
 """How a spare ends that has been told of a run and has not begun it, because the project's modules
@@ -84,14 +86,40 @@ def _written(modules: Iterable[str]) -> dict[str, int | None]:
 
 def carry_out(asked: CarryOut, instance: DagsterInstance) -> int:
     """Carries out a run as `dagster api execute_run` does; 0 once Dagster knows how it ended."""
-    os.environ[LOCATION_VARIABLE] = asked.location
-    ONE_JOB.set(asked.job)
+    _become_runs(asked.job, asked.location)
     with capture_interrupts(), instance:
         _execute_run_command_body(
             asked.run_id, instance, lambda _: None, set_exit_code_on_failure=False
         )
-        run = instance.get_run_by_id(asked.run_id)
-        return 0 if run is None or run.is_finished else 1
+        return _ended(asked.run_id, instance)
+
+
+def go_on(run_id: str, ending: Ending, instance: DagsterInstance) -> int:
+    """Goes on with a run whose process is gone, or tells Dagster that it has ended with it: that it
+    was canceled, where that was asked for, or has failed. 0 once Dagster knows how it ended."""
+    from agentflow_dagster.orchestration.run_status import brought_up
+    from agentflow_dagster.orchestration.warm.going_on import settled
+
+    with capture_interrupts(), instance:
+        run = brought_up(run_id, instance)
+        if run is None or run.is_finished or settled(run, ending, instance):
+            return 0
+        origin = run.remote_job_origin
+        _become_runs(run.job_name, origin.location_name if origin is not None else LOCATION)
+        begun = run.status == DagsterRunStatus.STARTED
+        body = _resume_run_command_body if begun else _execute_run_command_body
+        body(run_id, instance, lambda _: None, set_exit_code_on_failure=False)
+        return _ended(run_id, instance)
+
+
+def _become_runs(job: str, location: str) -> None:
+    os.environ[LOCATION_VARIABLE] = location
+    ONE_JOB.set(job)
+
+
+def _ended(run_id: str, instance: DagsterInstance) -> int:
+    run = instance.get_run_by_id(run_id)
+    return 0 if run is None or run.is_finished else 1
 
 
 def serve(asked: Serve) -> int:
@@ -99,20 +127,4 @@ def serve(asked: Serve) -> int:
     os.environ[LOCATION_VARIABLE] = asked.location
     sys.argv = ["dagster", "api", "grpc", *asked.arguments]
     api_cli.main(["grpc", *asked.arguments], standalone_mode=False)
-    return 0
-
-
-def report_ended(run_ids: Sequence[str], explanation: str, instance: DagsterInstance) -> int:
-    """Tells Dagster of runs whose process is gone: those that were to be canceled are, the others
-    have failed."""
-    with instance:
-        for run_id in run_ids:
-            run = instance.get_run_by_id(run_id)
-            if run is None or run.is_finished:
-                continue
-            message = f"The process of run {run_id} {explanation}"
-            if run.status == DagsterRunStatus.CANCELING:
-                instance.report_run_canceled(run, message)
-            else:
-                instance.report_run_failed(run, message)
     return 0

@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -27,14 +27,22 @@ from agentflow_dagster.orchestration.warm.asking import (
     read_request,
 )
 from agentflow_dagster.orchestration.warm.forking import HANDLED, fork
+from agentflow_dagster.orchestration.warm.going_on import Ending
 from agentflow_dagster.orchestration.warm.rehearsal import rehearse
+from agentflow_dagster.orchestration.warm.run_processes import (
+    Owed,
+    RunProcess,
+    asked_process,
+    process_left,
+)
 from agentflow_dagster.orchestration.warm.spares import Spares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from dagster import DagsterInstance
+
+    from agentflow_dagster.orchestration.warm.under_way import UnderWay
 
 _MOST = 512
 """Children at a time."""
@@ -47,28 +55,9 @@ _TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _log = logging.getLogger(LOGGER)
 
 
-@dataclass(slots=True)
-class _RunProcess:
-    """A child that carries out a run; `kill_at` (monotonic seconds) once it was interrupted, and
-    until it was killed for not ending."""
-
-    asked: CarryOut
-    kill_at: float | None = None
-    killed: bool = False
-
-    @property
-    def run_id(self) -> str:
-        return self.asked.run_id
-
-
 @dataclass(frozen=True, slots=True)
 class _Server:
     location: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Reporter:
-    run_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +65,7 @@ class _Standby:
     """A child that may be told of a run."""
 
 
-_Child: TypeAlias = "_RunProcess | _Server | _Reporter | _Standby"
+_Child: TypeAlias = "RunProcess | _Server | _Standby"
 
 
 class WarmParent:
@@ -85,8 +74,8 @@ class WarmParent:
     Args:
         listener: Where they ask.
         instance: Where Dagster keeps what its children do.
-        notes: A folder of a file for each run that is under way, by which the next warm parent
-            knows what this one left, should it be killed.
+        notes: Of the runs that are under way.
+        lasting: Whether the next warm parent has the same notes, should this one be told to end.
         later: Modules to import once nobody asks for anything.
         kill_after: Seconds that an interrupted run is given to end.
     """
@@ -95,17 +84,20 @@ class WarmParent:
         self,
         listener: socket.socket,
         instance: DagsterInstance,
-        notes: Path,
+        notes: UnderWay,
         *,
+        lasting: bool = False,
         later: Sequence[str] = (),
         kill_after: float = 20.0,
     ) -> None:
         self._listener = listener
         self._instance = instance
         self._notes = notes
+        self._lasting = lasting
         self._later = list(later)
         self._kill_after = kill_after
         self._children: dict[int, _Child] = {}
+        self._owed: dict[str, Owed] = {}
         self._ending = False
         self._spares = Spares(self._fork_spare)
         self._selector = selectors.DefaultSelector()
@@ -114,22 +106,21 @@ class WarmParent:
     def run(self) -> None:
         """Serves until it is told to end, and all its children have."""
         self._prepare()
-        left = [note.name for note in self._notes.iterdir()]
-        if left:
-            self._report(left, "ended with the process that had started it.")
+        for run_id, left in self._notes.left().items():
+            self._owe(*process_left(run_id, left))
         while not self._ending or self._children:
             ready = {key.fileobj for key, _ in self._selector.select(self._patience())}
             if self._woken in ready:
                 self._take_signals()
             self._reap()
             self._kill_late()
+            self._go_on()
             if self._listener in ready and not self._ending:
                 self._hear()
             if not ready and not self._ending:
                 self._while_idle()
 
     def _prepare(self) -> None:
-        self._notes.mkdir(mode=0o700, exist_ok=True)
         for end in (self._woken, self._wakes):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(self._wakes, warn_on_full_buffer=False)
@@ -146,8 +137,9 @@ class WarmParent:
         moments = [
             child.kill_at - time.monotonic()
             for child in self._children.values()
-            if isinstance(child, _RunProcess) and child.kill_at is not None
+            if isinstance(child, RunProcess) and child.kill_at is not None
         ]
+        moments += [owed.due - time.monotonic() for owed in self._owed.values()]
         if self._later:
             moments.append(_IDLE_SECONDS)
         elif (due := self._spares.due_in(_QUIET_SECONDS)) is not None and not self._ending:
@@ -178,8 +170,16 @@ class WarmParent:
             self._ending = True
             self._selector.unregister(self._listener)
             self._listener.close()
-            for pid in self._children:
-                os.kill(pid, signal.SIGTERM)  # ours until we have waited for it
+            self._owed.clear()  # Their notes stay.
+            for pid, child in self._children.items():
+                if self._leaves(child):
+                    _signal_session(pid, signal.SIGKILL)
+                else:
+                    os.kill(pid, signal.SIGTERM)  # ours until we have waited for it
+
+    def _leaves(self, child: _Child) -> bool:
+        """Whether a run is left for the next warm parent to go on with."""
+        return self._lasting and isinstance(child, RunProcess) and child.left == "agent"
 
     def _hear(self) -> None:
         try:
@@ -220,14 +220,14 @@ class WarmParent:
             return Answer(refused=f"{_MOST} processes are at work.")
         match request:
             case CarryOut():
-                if self._pid_of(request.run_id) is not None:
+                if self._has(request.run_id):
                     return Answer(refused=f"Run {request.run_id} is under way.")
-                (self._notes / request.run_id).touch()
+                child = asked_process(request)
+                self._notes.note(child.run_id, child.left)
                 if (pid := self._spares.take(request)) is not None:
-                    self._children[pid] = _RunProcess(request)
+                    self._children[pid] = child
                     return Answer(pid=pid)
                 work = partial(children.carry_out, request, self._instance)
-                child = _RunProcess(request)
             case Serve():
                 self._spares.forget(request.location)
                 work, child = partial(children.serve, request), _Server(request.location)
@@ -241,16 +241,21 @@ class WarmParent:
         pid = self._pid_of(run_id)
         if pid is not None:
             child = self._children[pid]
-            assert isinstance(child, _RunProcess)
+            assert isinstance(child, RunProcess)
             if child.kill_at is None and not child.killed:
                 child.kill_at = time.monotonic() + self._kill_after
             os.kill(pid, signal.SIGINT)
+        elif (owed := self._owed.get(run_id)) is not None:
+            self._owed[run_id] = replace(owed, due=time.monotonic())  # It finds that it is to end.
         return pid
+
+    def _has(self, run_id: str) -> bool:
+        return self._pid_of(run_id) is not None or run_id in self._owed
 
     def _pid_of(self, run_id: str) -> int | None:
         self._reap()
         for pid, child in self._children.items():
-            if isinstance(child, _RunProcess) and child.run_id == run_id:
+            if isinstance(child, RunProcess) and child.run_id == run_id:
                 return pid
         return None
 
@@ -278,27 +283,36 @@ class WarmParent:
             self._spares.gone(pid)
         elif isinstance(child, _Server):
             _log.info("The code server of %s (process %d) ended: %d", child.location, pid, status)
-        elif isinstance(child, _Reporter):
-            for run_id in child.run_ids:
-                (self._notes / run_id).unlink(missing_ok=True)
-            if status:
-                _log.error("Dagster could not be told of %s.", ", ".join(child.run_ids))
-        elif status == children.STALE:
-            work = partial(children.carry_out, child.asked, self._instance)
-            self._fork(work, _RunProcess(child.asked))
         elif status == 0:
-            (self._notes / child.run_id).unlink(missing_ok=True)
+            self._notes.remove(child.run_id)
+        elif self._ending and self._leaves(child):
+            self._notes.note(child.run_id, "stopped")
+        elif status == children.STALE and child.asked is not None:
+            work = partial(children.carry_out, child.asked, self._instance)
+            self._fork(work, asked_process(child.asked))
         else:
             _log.warning("The process %d of run %s ended: %d", pid, child.run_id, status)
-            self._report([child.run_id], _explained(status, killed=child.killed))
+            self._owe(child, Ending(_explained(status, killed=child.killed)))
 
-    def _report(self, run_ids: Sequence[str], explanation: str) -> None:
-        work = partial(children.report_ended, run_ids, explanation, self._instance)
-        self._fork(work, _Reporter(tuple(run_ids)))
+    def _owe(self, gone: RunProcess, ending: Ending) -> None:
+        owed = Owed.after(gone, ending)
+        if owed is None:
+            _log.error("Run %s is left as it is: its processes do not live.", gone.run_id)
+            self._notes.remove(gone.run_id)
+        else:
+            self._owed[gone.run_id] = owed
+
+    def _go_on(self) -> None:
+        """Forks the processes that runs are owed; while this one is ending, they tell so."""
+        for owed in [owed for owed in self._owed.values() if owed.due <= time.monotonic()]:
+            child = owed.process()
+            del self._owed[child.run_id]
+            self._notes.note(child.run_id, child.left)
+            self._fork(partial(children.go_on, child.run_id, owed.ending, self._instance), child)
 
     def _kill_late(self) -> None:
         for pid, child in self._children.items():
-            if not isinstance(child, _RunProcess) or child.kill_at is None:
+            if not isinstance(child, RunProcess) or child.kill_at is None:
                 continue
             if child.kill_at <= time.monotonic():
                 child.kill_at, child.killed = None, True

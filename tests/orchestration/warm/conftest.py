@@ -27,6 +27,7 @@ from agentflow_dagster.operations.scaffold import scaffold
 from agentflow_dagster.orchestration.instance import prepare_instance, write_instance
 from agentflow_dagster.orchestration.run_config import run_config
 from agentflow_dagster.orchestration.warm.asking import SOCKET_VARIABLE
+from agentflow_dagster.orchestration.warm.under_way import NOTES_VARIABLE, notes_folder
 from agentflow_dagster.stores import Stores, open_stores
 from tests.conftest import new_database
 from tests.support.waiting import wait_until
@@ -145,10 +146,19 @@ class Site:
         self.instance.run_launcher.launch_run(context)
         return run.run_id
 
-    def status(self, run_id: str) -> str:
+    def run(self, run_id: str) -> DagsterRun:
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
-        return run.status.value
+        return run
+
+    def status(self, run_id: str) -> str:
+        return self.run(run_id).status.value
+
+    def notes(self) -> set[str]:
+        """The runs that the warm parent sees to."""
+        folder = notes_folder()
+        assert folder is not None
+        return {note.name for note in folder.iterdir()}
 
     def ended(self, run_id: str) -> str:
         """How a run ended, once it has."""
@@ -192,6 +202,7 @@ def site(
             "DAGSTER_HOME": str(folder),
             "OPENAI_API_KEY": "",
             SOCKET_VARIABLE: str(scratch / "warm"),
+            NOTES_VARIABLE: str(scratch / "under-way"),
         }
         prepare_instance(folder, url)
         with (
