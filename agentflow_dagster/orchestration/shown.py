@@ -36,10 +36,10 @@ def metadata(step: PlanStep, done: StepResult, run_tags: Mapping[str, str]) -> d
     }
 
 
-def metadata_again(step: PlanStep, kept: StepOutput) -> dict[str, Any]:
+def metadata_again(step: PlanStep, kept: StepOutput) -> dict[str, object]:
     """As `metadata`, of a step of which no more is known than what is kept of it."""
     if kept.port == "error":
-        return {"error": cast("Mapping[str, Any]", kept.value)["message"]}
+        return {"error": cast("Mapping[str, object]", kept.value)["message"]}
     if not step.asset:
         return {}
     beside = {"kind", "attempts"}
