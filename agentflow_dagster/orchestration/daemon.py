@@ -17,6 +17,7 @@ from dagster._daemon import cli, controller
 from agentflow_dagster.orchestration.instance import DATABASE_VARIABLE
 from agentflow_dagster.orchestration.run_retries import RunRetries
 from agentflow_dagster.orchestration.run_verdicts import Judge
+from agentflow_dagster.orchestration.storage import note_plans_at_once
 from agentflow_dagster.orchestration.whole_locations import read_locations_whole
 from agentflow_dagster.stores.engine import create_engine
 from agentflow_dagster.stores.failures import PostgresFailures
@@ -51,6 +52,7 @@ def main() -> None:
     """Serves until it is told to stop."""
     quicken()
     read_locations_whole()
+    note_plans_at_once()
     add_retries()
     cli.main()
 

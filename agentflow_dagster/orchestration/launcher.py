@@ -57,10 +57,9 @@ class LaneLauncher(DefaultRunLauncher):
         lane = lane_of(run)
         if lane == "engine" and _begin(run.run_id):
             return
-        here = {MACHINE_TAG: socket.gethostname()}
-        self._instance.add_run_tags(run.run_id, here)
         if lane != "stock" and warm_parent() is not None and _fork(run):
             return
+        self._instance.add_run_tags(run.run_id, {MACHINE_TAG: socket.gethostname()})
         super().launch_run(context)
 
     def terminate(self, run_id: str) -> bool:

@@ -7,21 +7,20 @@ makes one, but between looking and making another may do the same.
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from dagster._core.errors import DagsterRunAlreadyExists
 from dagster_postgres.run_storage import PostgresRunStorage
 
 from agentflow_dagster.orchestration import names
+from agentflow_dagster.orchestration.at_hand import AtHand, one_transaction
 from agentflow_dagster.orchestration.event_run import RUN_KEY_TAG, SENSOR_TAG
 from agentflow_dagster.ports.stores import event_of
 from agentflow_dagster.stores.failures import note_made
 from agentflow_dagster.stores.inbox import note_run
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from contextlib import AbstractContextManager
 
     import sqlalchemy as sa
@@ -34,7 +33,7 @@ class OwedRuns(PostgresRunStorage):
     """Dagster's runs; one that an event is owed is made once, in the transaction that notes it."""
 
     def __init__(self, postgres_url: str, *, should_autocreate_tables: bool) -> None:
-        self._at_hand = threading.local()
+        self._at_hand = AtHand()
         super().__init__(postgres_url, should_autocreate_tables)
 
     def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
@@ -63,19 +62,11 @@ class OwedRuns(PostgresRunStorage):
             return super().add_run(dagster_run)
 
     def connect(self) -> AbstractContextManager[sa.Connection]:
-        ongoing: sa.Connection | None = getattr(self._at_hand, "connection", None)
+        ongoing = self._at_hand.connection
         return super().connect() if ongoing is None else nullcontext(ongoing)
 
-    @contextmanager
-    def _one_transaction(self) -> Generator[sa.Connection]:
-        with super().connect() as connection:
-            writing = connection.execution_options(isolation_level="READ COMMITTED")
-            with writing.begin():
-                self._at_hand.connection = writing
-                try:
-                    yield writing
-                finally:
-                    del self._at_hand.connection
+    def _one_transaction(self) -> AbstractContextManager[sa.Connection]:
+        return one_transaction(self._at_hand, super().connect)
 
 
 def retry_tag(failure_id: int, failed: str) -> dict[str, str]:

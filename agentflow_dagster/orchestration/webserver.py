@@ -32,6 +32,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from agentflow_dagster.orchestration.client import NEW_LOCATIONS_PATH
+from agentflow_dagster.orchestration.storage import note_plans_at_once
 from agentflow_dagster.orchestration.whole_locations import read_locations_whole
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _name(address: str) -> str | None:
 def main() -> None:
     """Serves until it is told to stop."""
     read_locations_whole()
+    note_plans_at_once()
     CANCELABLE_RUN_STATUSES.append(DagsterRunStatus.SUSPENDED)
     cli.WorkspaceProcessContext = Workspace  # pyright: ignore[reportPrivateImportUsage]
     app.DagsterWebserver = _Webserver  # pyright: ignore[reportPrivateImportUsage]

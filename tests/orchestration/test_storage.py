@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from dagster import AssetKey, AssetMaterialization, DagsterInstance
+from dagster import AssetKey, AssetMaterialization, DagsterInstance, job
 from dagster._core.events import DagsterEvent, StepMaterializationData
 from dagster._core.events.log import EventLogEntry
 
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
+    from dagster import DagsterRun
+
 EACH = 80
+
+
+@job
+def does_nothing() -> None:
+    """A job of no ops."""
 
 
 @pytest.fixture
@@ -164,3 +171,64 @@ def test_nothing_is_stored_of_an_event_that_fails(
     assert seen(reader, 0) == []
     events.store_event(made("a", 1))
     assert len(seen(reader, 0)) == 1
+
+
+def test_what_an_event_makes_of_its_run_is_stored_with_it_or_not_at_all(
+    writers: tuple[DagsterInstance, DagsterInstance],
+    reader: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = writers
+    run = first.create_run_for_job(does_nothing)
+    before = seen(reader, 0)
+
+    def refuses(*_: object) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vars(first.event_log_storage)["_runs"], "_get_run_by_id", refuses)
+        with pytest.raises(OSError, match="no room"):
+            first.report_dagster_event(DagsterEvent("PIPELINE_STARTING", "job"), run.run_id)
+    assert seen(reader, 0) == before
+    assert status(second, run) == "NOT_STARTED"
+    first.report_dagster_event(DagsterEvent("PIPELINE_STARTING", "job"), run.run_id)
+    assert len(seen(reader, 0)) == len(before) + 1
+    assert status(second, run) == "STARTING"
+
+
+def test_a_run_that_is_to_be_canceled_does_not_seem_to_start(
+    writers: tuple[DagsterInstance, DagsterInstance],
+) -> None:
+    first, second = writers
+    run = first.create_run_for_job(does_nothing)
+    second.report_run_canceling(run)
+    first.report_dagster_event(DagsterEvent("PIPELINE_START", "job"), run.run_id)
+    assert status(second, run) == "CANCELING"
+
+
+def test_the_start_of_a_run_is_stored_in_its_order(
+    writers: tuple[DagsterInstance, DagsterInstance],
+) -> None:
+    first, second = writers
+    run = first.create_run_for_job(does_nothing)
+    events = first.event_log_storage
+    assert isinstance(events, OrderedEventLog)
+    start = events.keep_start(run.run_id, {"where": "here"})
+    kinds = ["ENGINE_EVENT", "PIPELINE_START", "STEP_START", "STEP_SKIPPED"]
+    first.report_engine_event("begins", run)
+    for kind in kinds[1:3]:
+        first.report_dagster_event(DagsterEvent(kind, "job"), run.run_id)
+    start.flush()
+    assert status(second, run) == "STARTED"
+    found = second.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.tags["where"] == "here"
+    first.report_dagster_event(DagsterEvent(kinds[-1], "job"), run.run_id)
+    told = [entry.dagster_event for entry in second.all_logs(run.run_id)]
+    assert [event.event_type_value for event in told if event] == kinds
+
+
+def status(instance: DagsterInstance, run: DagsterRun) -> str:
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found.status.value

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -22,13 +23,13 @@ from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
 from agentflow_dagster.orchestration.location import ONE_JOB
-from agentflow_dagster.orchestration.names import LOCATION, LOCATION_VARIABLE
+from agentflow_dagster.orchestration.names import LOCATION, LOCATION_VARIABLE, MACHINE_TAG
+from agentflow_dagster.orchestration.storage import OrderedEventLog
 from agentflow_dagster.orchestration.warm.asking import CarryOut
 from agentflow_dagster.orchestration.warm.spares import awaited
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
     from dagster import DagsterInstance
 
@@ -88,9 +89,7 @@ def carry_out(asked: CarryOut, instance: DagsterInstance) -> int:
     """Carries out a run as `dagster api execute_run` does; 0 once Dagster knows how it ended."""
     _become_runs(asked.job, asked.location)
     with capture_interrupts(), instance:
-        _execute_run_command_body(
-            asked.run_id, instance, lambda _: None, set_exit_code_on_failure=False
-        )
+        _execute(asked.run_id, instance)
         return _ended(asked.run_id, instance)
 
 
@@ -106,9 +105,12 @@ def go_on(run_id: str, ending: Ending, instance: DagsterInstance) -> int:
             return 0
         origin = run.remote_job_origin
         _become_runs(run.job_name, origin.location_name if origin is not None else LOCATION)
-        begun = run.status == DagsterRunStatus.STARTED
-        body = _resume_run_command_body if begun else _execute_run_command_body
-        body(run_id, instance, lambda _: None, set_exit_code_on_failure=False)
+        if run.status == DagsterRunStatus.STARTED:
+            _resume_run_command_body(
+                run_id, instance, lambda _: None, set_exit_code_on_failure=False
+            )
+        else:
+            _execute(run_id, instance)
         return _ended(run_id, instance)
 
 
@@ -120,6 +122,28 @@ def _become_runs(job: str, location: str) -> None:
 def _ended(run_id: str, instance: DagsterInstance) -> int:
     run = instance.get_run_by_id(run_id)
     return 0 if run is None or run.is_finished else 1
+
+
+def _execute(run_id: str, instance: DagsterInstance) -> None:
+    with _start_at_once(run_id, instance):
+        _execute_run_command_body(run_id, instance, lambda _: None, set_exit_code_on_failure=False)
+
+
+@contextmanager
+def _start_at_once(run_id: str, instance: DagsterInstance) -> Generator[None]:
+    """Has the run's start, and on which machine it is, noted in one transaction, where the storage
+    is ours."""
+    here = {MACHINE_TAG: socket.gethostname()}
+    events = instance.event_log_storage
+    if not isinstance(events, OrderedEventLog):
+        instance.add_run_tags(run_id, here)
+        yield
+        return
+    start = events.keep_start(run_id, here)
+    try:
+        yield
+    finally:
+        start.flush()
 
 
 def serve(asked: Serve) -> int:
