@@ -268,6 +268,7 @@ class Engine:
         new: bool,
         event_id: int | None = None,
     ) -> None:
+        await self._desk.writer.turn()
         started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         execution = self._execution(made, run)
         work = execution.begin(given, new=new, event_id=event_id, started=started)

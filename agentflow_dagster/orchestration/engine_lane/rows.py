@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from agentflow_dagster.stores.wait_rows import WaitChanges
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dagster import DagsterRun, EventLogEntry
 
@@ -165,51 +165,53 @@ class Group:
 
     def by_run(self) -> list[Group]:
         """The same as one group for each run."""
-        found: defaultdict[str, Group] = defaultdict(Group)
-        for run_id, change in self.runs.items():
-            found[run_id].runs[run_id] = change
-        for tag in self.tags:
-            found[tag[0]].tags.append(tag)
-        for event in self.events:
-            found[event.run_id].events.append(event)
-        for row in self.outputs:
-            found[row.names[0]].outputs.append(row)
-        for run_id, event_id in self.taken.items():
-            found[run_id].taken[run_id] = event_id
-        for run_id in self.begun:
-            found[run_id].begun.append(run_id)
-        for run_id in self.ended:
-            found[run_id].ended.append(run_id)
-        for run_id, changes in self.waits.by_run().items():
-            found[run_id].waits = changes
-        for run_id, told in self.waiting.items():
-            found[run_id].waiting[run_id] = told
-        return list(found.values())
+        return self._parted(most=1)
 
-    def slices(self, most: int) -> Iterator[Group]:
+    def slices(self, most: int) -> list[Group]:
         """The same in groups of about so many events, each run whole in one of them."""
-        if len(self.events) <= most:
-            yield self
-            return
-        part = Group()
-        for one in self.by_run():
-            part._join(one)
-            if len(part.events) >= most:
-                yield part
-                part = Group()
-        if part:
-            yield part
+        return [self] if len(self.events) <= most else self._parted(most)
 
-    def _join(self, other: Group) -> None:
-        self.runs |= other.runs
-        self.taken |= other.taken
-        self.waiting |= other.waiting
-        self.tags += other.tags
-        self.events += other.events
-        self.outputs += other.outputs
-        self.begun += other.begun
-        self.ended += other.ended
-        self.waits.join(other.waits)
+    def _parted(self, most: int) -> list[Group]:
+        """In groups that are full at so many events; a run without one counts as one."""
+        events = Counter(event.run_id for event in self.events)
+        parts: list[Group] = []
+        of_run: dict[str, Group] = {}
+        room = 0
+
+        def of(run_id: str) -> Group:
+            nonlocal room
+            part = of_run.get(run_id)
+            if part is None:
+                if room <= 0:
+                    parts.append(Group())
+                    room = most
+                part = of_run[run_id] = parts[-1]
+                room -= events[run_id] or 1
+            return part
+
+        self._spread(of)
+        return parts
+
+    def _spread(self, of: Callable[[str], Group]) -> None:
+        """Adds everything to the group of its run."""
+        for run_id, change in self.runs.items():
+            of(run_id).runs[run_id] = change
+        for tag in self.tags:
+            of(tag[0]).tags.append(tag)
+        for event in self.events:
+            of(event.run_id).events.append(event)
+        for row in self.outputs:
+            of(row.names[0]).outputs.append(row)
+        for run_id, event_id in self.taken.items():
+            of(run_id).taken[run_id] = event_id
+        for run_id in self.begun:
+            of(run_id).begun.append(run_id)
+        for run_id in self.ended:
+            of(run_id).ended.append(run_id)
+        for run_id, changes in self.waits.by_run().items():
+            of(run_id).waits.join(changes)
+        for run_id, told in self.waiting.items():
+            of(run_id).waiting[run_id] = told
 
     def change(self, change: RunChange) -> None:
         """Adds what becomes of a run to what the group has of it."""

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 MOST_VARIABLE = "AGENTFLOW_MOST_RUNS"
 """Most runs that the engine has at a time."""
+_MUCH = 500_000
+"""Objects that came and did not go: then garbage is looked for whoever waits."""
+_LITTLE = 20_000
+_FEW_RUNS = 50
+_CALM_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -80,6 +85,8 @@ async def serving(
             await engine.resume(run_id)
         answers = asyncio.create_task(Answers(partial(connect, url), engine.deliver).run())
         stack.callback(answers.cancel)
+        collecting = asyncio.create_task(_collect_when_calm(engine))
+        stack.callback(collecting.cancel)
         ready = asyncio.create_task(
             Readiness(stores.versions, environment, engine.make_ready).run()
         )
@@ -94,11 +101,19 @@ def _most_runs(variables: Mapping[str, str]) -> int:
 
 
 def collect_seldom() -> None:
-    """Has Python look for garbage seldom: it walks over all that thousands of runs hold, and what
-    runs leave behind is freed without it."""
+    """Has Python look for garbage seldom by itself: it walks over all that thousands of runs hold,
+    and what runs leave behind is freed without it."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(_MUCH, 20, 50)
+
+
+async def _collect_when_calm(engine: Engine) -> None:
+    """Looks for garbage while few runs would wait for it."""
+    while True:
+        await asyncio.sleep(_CALM_SECONDS)
+        if gc.get_count()[0] > _LITTLE and engine.running <= _FEW_RUNS:
+            gc.collect(1)
 
 
 def _end_without_writer(writing: asyncio.Task[None]) -> None:

@@ -5,6 +5,7 @@ was under way.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.orchestration.engine_lane.place import LostPlaceError
@@ -22,6 +23,9 @@ _SOON_SECONDS = 0.01
 _MOST_EVENTS = 5_000
 """In one transaction: whoever waits for the first of a burst is not to wait for the last."""
 
+_TURNS = 250
+"""To begin a run, in one round of the event loop."""
+
 
 class Writer:
     """The one way by which runs of this process reach the database.
@@ -38,6 +42,8 @@ class Writer:
         self._connection: Connection | None = None
         self._wake = asyncio.Event()
         self._later: asyncio.TimerHandle | None = None
+        self._turns = 0
+        self._in_line: deque[asyncio.Future[None]] = deque()
         self.group = Group()
         """What is changed goes here; `committed` waits until it is safe."""
 
@@ -51,6 +57,29 @@ class Writer:
         self.group.waiting.setdefault(run_id, []).append(told)
         self._wake.set()
         await told
+
+    async def turn(self) -> None:
+        """Waits for a turn to begin a run. So many have it in one round of the event loop: what the
+        first of a burst change is being committed while the others get ready."""
+        loop = asyncio.get_running_loop()
+        if self._turns < _TURNS and not self._in_line:
+            if not self._turns:
+                loop.call_soon(self._next_round)
+            self._turns += 1
+            return
+        told: asyncio.Future[None] = loop.create_future()
+        self._in_line.append(told)
+        await told
+
+    def _next_round(self) -> None:
+        self._turns = 0
+        while self._in_line and self._turns < _TURNS:
+            told = self._in_line.popleft()
+            if not told.done():
+                told.set_result(None)
+                self._turns += 1
+        if self._turns:
+            asyncio.get_running_loop().call_soon(self._next_round)
 
     def wake(self) -> None:
         """Has what was changed so far committed soon; does not wait. Nobody does: so it may go

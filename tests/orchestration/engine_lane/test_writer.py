@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from dagster import DagsterRun, DagsterRunStatus
 
+from agentflow_dagster.orchestration.engine_lane import writer as writer_module
 from agentflow_dagster.orchestration.engine_lane.place import LostPlaceError
 from agentflow_dagster.orchestration.engine_lane.rows import EventRow, Group, RunChange
 from agentflow_dagster.orchestration.engine_lane.writer import Writer
@@ -190,9 +192,42 @@ def test_a_large_group_is_committed_in_slices() -> None:
         entry = cast("Any", made("a", number))._replace(run_id=f"run-{number % 5}")
         group.events.append(EventRow.of(entry))
         (group.begun if number < 5 else group.ended).append(entry.run_id)
-    assert list(group.slices(10)) == [group]
-    slices = list(group.slices(3))
+    assert group.slices(10) == [group]
+    slices = group.slices(3)
     of_runs = [{event.run_id for event in one.events} for one in slices]
     assert of_runs == [{"run-0", "run-1"}, {"run-2", "run-3"}, {"run-4"}]
     assert [one.begun for one in slices] == [one.ended for one in slices]
     assert sum(len(one.events) for one in slices) == 10
+
+
+async def test_a_burst_has_its_turns_in_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In order, and what comes of the first is begun before the last have theirs."""
+    monkeypatch.setattr(writer_module, "_TURNS", 3)
+    writer = Writer(nobody)
+    rounds = 0
+    had: list[tuple[int, int]] = []
+
+    async def one(number: int) -> None:
+        await writer.turn()
+        had.append((rounds, number))
+
+    async def count() -> None:
+        nonlocal rounds
+        while len(had) < 7:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    tasks = [asyncio.create_task(one(number)) for number in range(8)]
+    counting = asyncio.create_task(count())
+    await asyncio.sleep(0)
+    tasks[4].cancel()  # its turn is the next one's
+    await asyncio.gather(*tasks, counting, return_exceptions=True)
+    assert [number for _, number in had] == [0, 1, 2, 3, 5, 6, 7]
+    in_rounds = Counter(of_round for of_round, _ in had)
+    assert len(in_rounds) >= 3
+    assert max(in_rounds.values()) == 3
+    await asyncio.wait_for(writer.turn(), 5)
+
+
+async def nobody() -> Connection:
+    raise AssertionError
