@@ -19,6 +19,10 @@ class NobodyListensError(RunError):
     """Nobody listens there, so that nothing was done."""
 
 
+class NotAnsweredError(RunError):
+    """Whether anything was done is not known: who was asked is gone, or does not answer."""
+
+
 def ask_line(
     path: str,
     line: bytes,
@@ -40,7 +44,8 @@ def ask_line(
 
     Raises:
         NobodyListensError: nobody listens there.
-        RunError: who listens went away before it answered, or is too busy to be asked.
+        NotAnsweredError: who listens went away before it answered.
+        RunError: it is too busy to be asked.
     """
     with closing(socket.socket(socket.AF_UNIX)) as line_to:
         # One that does not block would be sent away where a hundred others have just come.
@@ -66,10 +71,10 @@ def ask_line(
     return told
 
 
-def not_answered(whom: str, reason: str) -> RunError:
+def not_answered(whom: str, reason: str) -> NotAnsweredError:
     """That it is not known what came of a question."""
     log = f"{whom.replace(' ', '-')}.log"
-    return RunError(f"The {whom} did not answer{reason}.", hint=f"Its log is {log}.")
+    return NotAnsweredError(f"The {whom} did not answer{reason}.", hint=f"Its log is {log}.")
 
 
 def first_problem(problem: ValidationError) -> str:

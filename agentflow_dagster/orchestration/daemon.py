@@ -2,8 +2,9 @@
 
 By itself it looks every 30 s, and has no setting for that: a backfill of a few short runs would
 begin up to half a minute after it was asked for, and be told as done up to another half after it
-was. Beside Dagster's own daemons it has the one that tries failed runs again (run_retries.py). Run
-as `python -m …daemon run`, with the options of `dagster-daemon`.
+was. Beside Dagster's own daemons it has the one that tries failed runs again (run_retries.py), and
+one that launches what a daemon left that died (left_launches.py). Run as `python -m …daemon run`,
+with the options of `dagster-daemon`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from dagster._daemon import cli, controller
 
 from agentflow_dagster.orchestration.instance import DATABASE_VARIABLE
+from agentflow_dagster.orchestration.left_launches import LeftLaunches, runs_left
 from agentflow_dagster.orchestration.run_retries import RunRetries
 from agentflow_dagster.orchestration.run_verdicts import Judge
 from agentflow_dagster.orchestration.storage import note_plans_at_once
@@ -34,8 +36,8 @@ def quicken() -> None:
     controller.DEFAULT_DAEMON_INTERVAL_SECONDS = BACKFILL_SECONDS
 
 
-def add_retries() -> None:
-    """Has the one that tries failed runs again started along with Dagster's own."""
+def add_own() -> None:
+    """Has ours started along with Dagster's own."""
     of_dagster = cast("Any", cli)
     started = partial(of_dagster.daemon_controller_from_instance, gen_daemons=_daemons)
     of_dagster.daemon_controller_from_instance = started
@@ -45,7 +47,8 @@ def _daemons(instance: DagsterInstance) -> list[Any]:
     engine = create_engine(os.environ[DATABASE_VARIABLE], pool_size=1)
     versions, failures = PostgresVersionStore(engine), PostgresFailures(engine)
     retries = RunRetries(lambda instance: Judge(instance, versions, failures))
-    return [*cast("Any", controller).create_daemons_from_instance(instance), retries]
+    left = LeftLaunches(runs_left(instance))
+    return [*cast("Any", controller).create_daemons_from_instance(instance), retries, left]
 
 
 def main() -> None:
@@ -53,7 +56,7 @@ def main() -> None:
     quicken()
     read_locations_whole()
     note_plans_at_once()
-    add_retries()
+    add_own()
     cli.main()
 
 

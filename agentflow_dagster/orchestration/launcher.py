@@ -6,11 +6,12 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from dagster import DagsterEventType, DagsterRun
+from dagster import DagsterEventType, DagsterRun, DagsterRunStatus
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from agentflow_dagster.orchestration.asked_lines import NobodyListensError
+from agentflow_dagster.orchestration.asked_lines import NobodyListensError, NotAnsweredError
 from agentflow_dagster.orchestration.engine_lane import asking as engine
 from agentflow_dagster.orchestration.engine_lane.asking import (
     CancelRun,
@@ -36,6 +37,9 @@ from agentflow_dagster.orchestration.warm.under_way import is_under_way
 if TYPE_CHECKING:
     from dagster._core.launcher.base import LaunchRunContext
 
+NOT_BEGUN = frozenset(
+    {DagsterRunStatus.NOT_STARTED, DagsterRunStatus.QUEUED, DagsterRunStatus.STARTING}
+)
 _CLOCK_SECONDS = 60.0
 """How far a machine's clock may have been set forward since a process told its number."""
 
@@ -52,15 +56,41 @@ class LaneLauncher(DefaultRunLauncher):
 
         Raises:
             RunError: the engine or the warm parent refused.
+            DagsterUserCodeUnreachableError: it went away before it answered, and nobody sees to
+                the run; Dagster's daemon puts that back into the queue.
         """
         run = context.dagster_run
-        lane = lane_of(run)
-        if lane == "engine" and _begin(run.run_id):
-            return
-        if lane != "stock" and warm_parent() is not None and _fork(run):
-            return
+        try:
+            if self._hand_over(run):
+                return
+        except NotAnsweredError as problem:
+            if self._has_begun(run.run_id):
+                return
+            raise DagsterUserCodeUnreachableError(str(problem)) from problem
         self._instance.add_run_tags(run.run_id, {MACHINE_TAG: socket.gethostname()})
         super().launch_run(context)
+
+    def _hand_over(self, run: DagsterRun) -> bool:
+        """Whether the engine or the warm parent has the run."""
+        lane = lane_of(run)
+        if lane == "engine" and _begin(run.run_id):
+            return True
+        return lane != "stock" and warm_parent() is not None and _fork(run)
+
+    def _has_begun(self, run_id: str) -> bool:
+        run = self._instance.get_run_by_id(run_id)
+        return is_under_way(run_id) or run is None or run.status not in NOT_BEGUN
+
+    def was_launched(self, run: DagsterRun) -> bool:
+        """Whether a run that has been taken out of the queue was handed to anybody, as far as can
+        be told here."""
+        elsewhere = run.tags.get(MACHINE_TAG, socket.gethostname()) != socket.gethostname()
+        return (
+            elsewhere
+            or GRPC_INFO_TAG in run.tags
+            or self._has_begun(run.run_id)
+            or self._process_of(run.run_id) is not None
+        )
 
     def terminate(self, run_id: str) -> bool:
         """Interrupts a run's process; False where there is none that this machine could."""

@@ -15,7 +15,7 @@ from agentflow_dagster.errors import RunError
 from agentflow_dagster.orchestration.asked_lines import NobodyListensError
 from agentflow_dagster.orchestration.engine_lane.asking import Answer, BeginRun, ask
 from agentflow_dagster.orchestration.event_run import sensor_tags
-from tests.faults import engine_process
+from tests.faults import engine_process, front_door_process
 from tests.faults.engine_process import Death, Settings
 from tests.support.at_once import at_once
 from tests.support.waiting import wait_until
@@ -52,9 +52,9 @@ class Rig:
         }
         self._variables = variables
         self._started: list[ForkServerProcess] = []
-        # What an engine imports takes seconds: all are forked from one process that has.
+        # What these import takes seconds: all are forked from one process that has.
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([engine_process.__name__])
+        self._context.set_forkserver_preload([engine_process.__name__, front_door_process.__name__])
 
     def start(
         self, death: Death | None = None, *, lease_seconds: float | None = None

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 from dagster._core.launcher import WorkerStatus
 
+from tests.orchestration.warm import doomed_parent
+from tests.orchestration.warm.conftest import SAYS
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.orchestration.warm.conftest import Site
 
 pytestmark = pytest.mark.fault
@@ -108,3 +112,29 @@ def test_one_that_is_to_be_canceled_does_not_go_on(site: Site, tmp_path: Path) -
     os.kill(parent, signal.SIGCONT)
     assert site.ended(run_id) == "CANCELED"
     assert len((tmp_path / "second").read_text().split()) == 1
+
+
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.soak), "after"])
+def test_where_the_warm_parent_dies_as_it_forks(site: Site, when: str) -> None:
+    """Who launched the run had no answer, and does not take it for lost."""
+    site.write("greeter", SAYS.format(word="Hello"))
+    run = site.create("greeter_job", who="Ada")
+    before = site.processes.pid("warm-parent")
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: not listens(site))
+    command = [sys.executable, "-m", doomed_parent.__name__, when, "--socket", str(site.socket)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[3]) as doomed:
+        wait_until(lambda: listens(site))
+        assert site.launch(run) == run.run_id
+    assert doomed.returncode == -signal.SIGKILL
+    assert site.notes() == {run.run_id}
+    wait_until(site.processes.revive)
+    assert site.ended(run.run_id) == "SUCCESS"
+    told = site.told(run.run_id)
+    assert told.count('Finished execution of step "greeter.say"') == 1
+    assert told.count("Started execution of run") == 1
+
+
+def listens(site: Site) -> bool:
+    with socket.socket(socket.AF_UNIX) as line:
+        return line.connect_ex(str(site.socket)) == 0
