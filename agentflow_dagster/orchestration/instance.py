@@ -197,7 +197,8 @@ def _listed(record: RunRecord) -> ListedRun:
         trigger=run.tags.get(names.TRIGGER_TAG, ""),
         status=run.status.value,
         started_at=datetime.fromtimestamp(began, UTC) if began else None,
-        seconds=round(ended - began, 3) if began and ended else None,
+        # The clock may have been set back in between.
+        seconds=round(max(0.0, ended - began), 3) if began and ended else None,
     )
 
 

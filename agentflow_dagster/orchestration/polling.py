@@ -74,7 +74,7 @@ class Poller:
         for name, trigger in self._triggers.items():
             place = asking.feeds.place(self._agent.name, name, _reading(trigger))
             last = place.polled_at or datetime.fromtimestamp(0, UTC)
-            if now - last >= _interval(trigger):
+            if abs(now - last) >= _interval(trigger):  # or the clock was set back
                 due.append((last, name, place))
         problems: list[str] = []
         for _, name, place in sorted(due, key=lambda one: one[0]):

@@ -184,4 +184,5 @@ def _cost(facts: Mapping[str, JsonValue]) -> float | None:
 
 
 def _ms(began: float, ended: float) -> float:
-    return round((ended - began) * 1000, 1)
+    """None is below 0: Dagster takes both from the machine's clock, which may be set back."""
+    return round(max(0.0, ended - began) * 1000, 1)

@@ -17,6 +17,7 @@ from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.polling import Asking, Poller
 from agentflow_dagster.ports.events import Polled, Revision, SourceEvent
 from agentflow_dagster.stores.tables import inbox
+from tests.conftest import run_on
 from tests.orchestration.bench import compiled
 from tests.orchestration.claims import end_claims
 from tests.orchestration.samples import agent
@@ -210,6 +211,15 @@ def test_every_is_respected(bench: Bench) -> None:
     for _ in range(3):
         sense(bench, "lister")
     assert (len(made.one.asked), len(made.two.asked)) == (1, 3)
+
+
+def test_a_clock_that_was_set_back_keeps_no_source_from_being_asked(bench: Bench) -> None:
+    bench.serve(LISTS.replace("name: one}, every: 1ms", "name: one}, every: 1m"))
+    bench.sources = made = Lists()
+    sense(bench, "lister")
+    run_on(bench.database_url, "UPDATE agentflow.cursors SET polled_at = now() + interval '1 hour'")
+    sense(bench, "lister")
+    assert len(made.one.asked) == 2
 
 
 def test_a_change_of_the_source_begins_anew_and_doubles_nothing(bench: Bench, lists: Lists) -> None:

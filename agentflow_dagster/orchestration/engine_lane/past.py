@@ -25,6 +25,8 @@ _TOLD = _BEGAN | {
     DagsterEventType.STEP_SUCCESS,
     DagsterEventType.STEP_SKIPPED,
     DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.RUN_START,
+    DagsterEventType.RUN_SUSPENDED,
 }
 
 
@@ -49,6 +51,7 @@ def past_of(
             record.asset_key: _made(record) for record in records if record.asset_key is not None
         },
         waits=waits,
+        last_at=max((record.event_log_entry.timestamp for record in records), default=0.0),
     )
 
 

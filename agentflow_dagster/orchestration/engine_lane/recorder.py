@@ -19,6 +19,7 @@ from agentflow_dagster.orchestration import names, shown, wiring
 from agentflow_dagster.orchestration.assets import LEFT, asset_output
 from agentflow_dagster.orchestration.engine_lane.forms import metadata_text
 from agentflow_dagster.orchestration.engine_lane.rows import EventRow, Made, RunChange
+from agentflow_dagster.orchestration.engine_lane.run_clock import RunClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +47,7 @@ class Past:
         succeeded, skipped: Keys of steps that Dagster knows to have done so.
         made: The assets that it has made.
         waits: What it has waited for, or waits for.
+        last_at: When something was last recorded of it (Unix seconds).
     """
 
     outputs: Mapping[str, StepOutput] = field(default_factory=dict[str, "StepOutput"])
@@ -54,6 +56,7 @@ class Past:
     skipped: frozenset[str] = frozenset()
     made: Mapping[AssetKey, Made] = field(default_factory=dict["AssetKey", Made])
     waits: Sequence[Wait] = ()
+    last_at: float = 0.0
 
     def waiting(self) -> frozenset[str]:
         """The nodes that have begun to wait."""
@@ -90,6 +93,7 @@ class RunRecorder:
         self._past = Past()
         self._form: RunForm | None = None
         self._started = time.perf_counter()
+        self._clock = RunClock()
 
     def start(self, *, new: bool) -> None:
         """The run begins; `new` says that Dagster does not know of it yet."""
@@ -99,7 +103,7 @@ class RunRecorder:
             self._tell(form)
         if self.run.status in _NOT_LAUNCHED:
             self._tell(self._events.run_starting())
-        self._change(started, before=None if new else self.run, started_at=time.time())
+        self._change(started, before=None if new else self.run, started_at=self._clock.now())
         self._writer.group.begun.append(self.run.run_id)
         self._tell(self._events.run_started())
         self._tell(self._events.executing())
@@ -112,7 +116,7 @@ class RunRecorder:
 
     def resume(self, past: Past) -> None:
         """The run goes on that another engine had begun."""
-        self._past = past
+        self._past, self._clock = past, RunClock(not_before=past.last_at)
         for step in self._made.compiled.plan.steps:
             key, left = self._key(step.name), past.outputs.get(step.name)
             if left is None:
@@ -153,7 +157,7 @@ class RunRecorder:
 
     def put_away(self, past: Past) -> None:
         """The run is suspended, and not to go on: what waits in it is told of when it ends."""
-        self._past = past
+        self._past, self._clock = past, RunClock(not_before=past.last_at)
         for node in sorted(past.waiting() - past.outputs.keys()):
             self._began[self._key(node)] = time.perf_counter()
 
@@ -251,7 +255,7 @@ class RunRecorder:
         self._end(DagsterRunStatus.CANCELED)
 
     def _tell(self, form: Form, **holes: str) -> None:
-        at = time.time()
+        at = self._clock.now()
         text = form.filled(run_id=self._run_id, at=repr(at), **holes)
         self._writer.group.events.append(EventRow(self.run.run_id, at, form, text))
 
@@ -266,7 +270,7 @@ class RunRecorder:
             tags[RUN_FAILURE_REASON_TAG] = reason.value
         added = {name: value for name, value in tags.items() if name not in before.tags}
         after = before.with_tags(tags) if added else before
-        self._change(after.with_status(status), before=before, ended_at=time.time())
+        self._change(after.with_status(status), before=before, ended_at=self._clock.now())
         self._writer.group.ended.append(before.run_id)
         if self._made.compiled.plan.waits:
             self._writer.group.waits.over.append(before.run_id)
@@ -308,7 +312,7 @@ class RunRecorder:
 
     def _make(self, key: str, step: PlanStep, metadata: str) -> None:
         asset, parents = self._made.assets[step.name]
-        at = time.time()
+        at = self._clock.now()
         row = Made(
             *(self.run.run_id, at, self._events.made(key, asset), ""),
             parents={parent: self._assets_made.get(parent) for parent in parents},
