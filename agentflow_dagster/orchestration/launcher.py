@@ -11,6 +11,7 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from agentflow_dagster.errors import RunError
 from agentflow_dagster.orchestration.asked_lines import NobodyListensError, NotAnsweredError
 from agentflow_dagster.orchestration.engine_lane import asking as engine
 from agentflow_dagster.orchestration.engine_lane.asking import (
@@ -29,13 +30,14 @@ from agentflow_dagster.orchestration.names import (
 from agentflow_dagster.orchestration.warm.asking import (
     CarryOut,
     Interrupt,
+    Resume,
     ask,
     warm_parent,
 )
 from agentflow_dagster.orchestration.warm.under_way import is_under_way
 
 if TYPE_CHECKING:
-    from dagster._core.launcher.base import LaunchRunContext
+    from dagster._core.launcher.base import LaunchRunContext, ResumeRunContext
 
 NOT_BEGUN = frozenset(
     {DagsterRunStatus.NOT_STARTED, DagsterRunStatus.QUEUED, DagsterRunStatus.STARTING}
@@ -91,6 +93,22 @@ class LaneLauncher(DefaultRunLauncher):
             or self._has_begun(run.run_id)
             or self._process_of(run.run_id) is not None
         )
+
+    @property
+    def supports_resume_run(self) -> bool:
+        return True
+
+    def resume_run(self, context: ResumeRunContext) -> None:
+        """Goes on with a run whose process is gone, as Dagster's monitoring asks where its settings
+        say so; runs of agents go on without.
+
+        Raises:
+            RunError: there is no warm parent, or it refused.
+        """
+        path = warm_parent()
+        if path is None:
+            raise RunError("There is no warm parent, which runs go on by.")
+        ask(path, Resume(run_id=context.dagster_run.run_id))
 
     def terminate(self, run_id: str) -> bool:
         """Interrupts a run's process; False where there is none that this machine could."""

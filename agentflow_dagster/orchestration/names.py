@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from agentflow_dagster.graph.plan import Plan, PlanStep
 
 AGENT_TAG = "agentflow/agent"
@@ -134,6 +136,11 @@ def run_tags(plan: Plan, version: str) -> dict[str, str]:
     priority = plan.agent.spec.config.priority
     queued = {_PRIORITY_TAG: str(priority)} if priority else {}
     return {**labels, **queued, AGENT_TAG: plan.agent.name, VERSION_TAG: version}
+
+
+def names_in_order(plan: Plan, nodes: Container[str]) -> str:
+    """Some of a plan's nodes as a run's tag names them: those that run at once end in any order."""
+    return ",".join(step.name for step in plan.steps if step.name in nodes)
 
 
 def asset_tags(plan: Plan, step: PlanStep) -> dict[str, str]:

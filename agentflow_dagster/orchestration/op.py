@@ -28,6 +28,7 @@ from agentflow_dagster.orchestration.names import (
     MEMORY_TAG,
     PUBLIC_URL_VARIABLE,
     allowed,
+    names_in_order,
 )
 from agentflow_dagster.orchestration.source_run import ground
 from agentflow_dagster.orchestration.step_journal import StepJournal
@@ -91,7 +92,7 @@ def op_body(
         kind = kinds[step.node.kind]
         # How checks came out is not kept; what is checked is there, and may be checked again.
         if step.name in here.own and not kind.checks(step.node.with_):
-            yield from _told_again(context, step, here.own[step.name])
+            yield from _told_again(context, plan, step, here.own[step.name])
             return
         attempt = Attempt(
             context.run_id,
@@ -110,7 +111,7 @@ def op_body(
         except RunError as failure:
             if isinstance(failure, ChecksFailed):
                 yield from checks.results(context, plan, step, kind, failure.checks)
-            yield from _failed(context, step, _Kept(steps, here.key, step.name), failure)
+            yield from _failed(context, plan, step, _Kept(steps, here.key, step.name), failure)
             return
         came_out = done.result.checks if done.result else ()
         yield from _finished(context, step, _Kept(steps, here.key, step.name), done)
@@ -172,12 +173,14 @@ def _replay(context: OpExecutionContext, step: PlanStep, here: Ground) -> Iterat
     yield from _leave(context, stands_in.port)
 
 
-def _told_again(context: OpExecutionContext, step: PlanStep, own: StepOutput) -> Iterator[Any]:
+def _told_again(
+    context: OpExecutionContext, plan: Plan, step: PlanStep, own: StepOutput
+) -> Iterator[Any]:
     """Leaves as the step did whose process was gone before Dagster knew that it had ended; what it
     knows already is not told again."""
     context.log.info(f"{step.name!r} had ended when its process did; it is not done again.")
     if own.port == "error":
-        _tag_handled(context, step.name)
+        _tag_handled(context, plan, step.name)
     known = _known_outputs(context, step)
     left = list(_leave(context, own.port, **shown.metadata_again(step, own)))
     yield from (output for output in left if output.output_name not in known)
@@ -233,7 +236,7 @@ def _memory_bytes(tags: Mapping[str, str]) -> int | None:
 
 
 def _failed(
-    context: OpExecutionContext, step: PlanStep, kept: _Kept, failure: RunError
+    context: OpExecutionContext, plan: Plan, step: PlanStep, kept: _Kept, failure: RunError
 ) -> Iterator[Any]:
     """Fails the attempt, or leaves by `error` once no attempt is left."""
     attempts = step.retry.max_attempts if step.retry else 1
@@ -243,14 +246,15 @@ def _failed(
     context.log.error(shown.taken_on(step, failure))
     facts: JsonObject = {"kind": step.node.kind, "attempts": context.retry_number + 1}
     kept.put(StepOutput("error", told(failure), facts))
-    _tag_handled(context, step.name)
+    _tag_handled(context, plan, step.name)
     yield shown.expectation(failure)
     yield from _leave(context, "error", error=str(failure))
 
 
-def _tag_handled(context: OpExecutionContext, node: str) -> None:
-    """Names the node in the run's tag, beside others whose errors were handled."""
+def _tag_handled(context: OpExecutionContext, plan: Plan, node: str) -> None:
+    """Names the node in the run's tag, beside others whose errors were handled, in the plan's
+    order."""
     run = context.instance.get_run_by_id(context.run_id)
     before = run.tags.get(HANDLED_ERROR_TAG, "") if run else ""
-    handled = dict.fromkeys([*filter(None, before.split(",")), node])
-    context.instance.add_run_tags(context.run_id, {HANDLED_ERROR_TAG: ",".join(handled)})
+    handled = names_in_order(plan, {*before.split(","), node})
+    context.instance.add_run_tags(context.run_id, {HANDLED_ERROR_TAG: handled})

@@ -39,10 +39,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agentflow_dagster.ports.model import ModelRequest
-    from agentflow_dagster.spec.values import JsonObject
+    from agentflow_dagster.spec.values import JsonObject, JsonValue
     from tests.orchestration.bench import Ran
 
     Lane = Callable[[Bench, str, JsonObject | None], Ran]
+
+BOTH_FAIL = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: both-fail}
+spec:
+  nodes:
+    slow:
+      kind: ai.chat
+      retry: {maxAttempts: 2, delay: 50ms}
+      onError: {to: aside}
+      with: {prompt: fail slowly}
+    fast: {kind: ai.chat, onError: {to: beside}, with: {prompt: fail fast}}
+    aside: {kind: ai.chat, with: {prompt: aside}}
+    beside: {kind: ai.chat, with: {prompt: beside}}
+"""
 
 _numbers = count()
 
@@ -224,6 +240,25 @@ def test_timeouts(bench: Bench, handled: bool) -> None:
     bench.serve(agent("patient", nodes))
     stock = alike(bench, "patient", scripted=lambda: bench.model.hang_on("slow"))
     assert stock.status == ("SUCCESS" if handled else "FAILURE")
+
+
+def test_errors_that_are_handled_at_once(bench: Bench) -> None:
+    """They are named in the document's order, whichever ended first."""
+    bench.serve(BOTH_FAIL)
+
+    def failing() -> None:
+        bench.model.label()
+        label = bench.model.answer
+
+        def answer(request: ModelRequest) -> JsonValue:
+            if request.messages[-1].content.startswith("fail"):
+                raise ModelError("No.", model="small", provider="small", status=500)
+            return label(request)
+
+        bench.model.answer = answer
+
+    stock = alike(bench, "both-fail", scripted=failing)
+    assert stock.tags["agentflow/handled_error"] == "slow,fast"
 
 
 @pytest.mark.parametrize("nodes", [["draft"], ["classify", "done"], ["file_bug", "draft"]])

@@ -265,7 +265,8 @@ class RunRecorder:
     def _end(self, status: DagsterRunStatus, reason: RunFailureReason | None = None) -> None:
         before, tags = self.run, dict(self.run.tags)
         if self._handled:
-            tags[names.HANDLED_ERROR_TAG] = ",".join(dict.fromkeys(self._handled))
+            plan = self._made.compiled.plan
+            tags[names.HANDLED_ERROR_TAG] = names.names_in_order(plan, self._handled)
         if reason is not None:
             tags[RUN_FAILURE_REASON_TAG] = reason.value
         added = {name: value for name, value in tags.items() if name not in before.tags}

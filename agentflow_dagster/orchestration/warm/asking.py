@@ -51,6 +51,13 @@ class CarryOut(_Asked):
     of_agent: bool = False
 
 
+class Resume(_Asked):
+    """To go on with a run whose process is gone and that nobody sees to."""
+
+    do: Literal["resume"] = "resume"
+    run_id: _RunId
+
+
 class Interrupt(_Asked):
     """To interrupt a run's process, and kill it where that does not end it; answered by its pid."""
 
@@ -69,7 +76,7 @@ class Serve(_Asked):
     arguments: Annotated[list[str], Field(max_length=64)]
 
 
-Request: TypeAlias = CarryOut | Interrupt | Serve
+Request: TypeAlias = CarryOut | Resume | Interrupt | Serve
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="do")])
 
 

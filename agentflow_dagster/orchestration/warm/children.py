@@ -93,15 +93,23 @@ def carry_out(asked: CarryOut, instance: DagsterInstance) -> int:
         return _ended(asked.run_id, instance)
 
 
-def go_on(run_id: str, ending: Ending, instance: DagsterInstance) -> int:
+def go_on(run_id: str, ending: Ending | None, instance: DagsterInstance) -> int:
     """Goes on with a run whose process is gone, or tells Dagster that it has ended with it: that it
-    was canceled, where that was asked for, or has failed. 0 once Dagster knows how it ended."""
+    was canceled, where that was asked for, or has failed. 0 once Dagster knows how it ended.
+
+    Args:
+        run_id: The run.
+        ending: How its process ended; None where Dagster has decided that it goes on.
+        instance: Where runs are recorded.
+    """
     from agentflow_dagster.orchestration.run_status import brought_up
     from agentflow_dagster.orchestration.warm.going_on import settled
 
     with capture_interrupts(), instance:
         run = brought_up(run_id, instance)
-        if run is None or run.is_finished or settled(run, ending, instance):
+        if run is None or run.is_finished:
+            return 0
+        if ending is not None and settled(run, ending, instance):
             return 0
         origin = run.remote_job_origin
         _become_runs(run.job_name, origin.location_name if origin is not None else LOCATION)

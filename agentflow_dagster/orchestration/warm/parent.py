@@ -23,6 +23,7 @@ from agentflow_dagster.orchestration.warm.asking import (
     CarryOut,
     Interrupt,
     Request,
+    Resume,
     Serve,
     read_request,
 )
@@ -228,6 +229,12 @@ class WarmParent:
                     self._children[pid] = child
                     return Answer(pid=pid)
                 work = partial(children.carry_out, request, self._instance)
+            case Resume():
+                if self._has(request.run_id):
+                    return Answer(refused=f"Run {request.run_id} is under way.")
+                child = RunProcess(request.run_id, "")
+                self._notes.note(child.run_id, child.left)
+                work = partial(children.go_on, child.run_id, None, self._instance)
             case Serve():
                 self._spares.forget(request.location)
                 work, child = partial(children.serve, request), _Server(request.location)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from dagster._core.launcher import WorkerStatus
+from dagster._core.launcher.base import ResumeRunContext
 
+from agentflow_dagster.orchestration.warm.under_way import notes_folder
 from tests.orchestration.warm import doomed_parent
 from tests.orchestration.warm.conftest import SAYS
 from tests.support.waiting import wait_until
@@ -112,6 +114,32 @@ def test_one_that_is_to_be_canceled_does_not_go_on(site: Site, tmp_path: Path) -
     os.kill(parent, signal.SIGCONT)
     assert site.ended(run_id) == "CANCELED"
     assert len((tmp_path / "second").read_text().split()) == 1
+
+
+def test_one_that_dagster_has_go_on(site: Site) -> None:
+    """As its monitoring does with a job that is no agent's, where its settings say so."""
+    run_id = site.launch(site.create("stubborn"))
+    first = site.pid(run_id)
+    parent = site.processes.pid("warm-parent")
+    os.kill(parent, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(first))
+    forget(run_id)
+    wait_until(site.processes.revive)
+    wait_until(lambda: listens(site))
+    launcher, run = site.instance.run_launcher, site.run(run_id)
+    assert launcher.supports_resume_run
+    assert launcher.check_run_worker_health(run).status == WorkerStatus.FAILED
+    launcher.resume_run(ResumeRunContext(run, workspace=None, resume_attempt_number=1))
+    wait_until(lambda: "attempt # 2" in site.told(run_id))
+    assert launcher.check_run_worker_health(run).status == WorkerStatus.RUNNING
+    assert launcher.terminate(run_id)
+    assert site.ended(run_id) == "CANCELED"
+
+
+def forget(run_id: str) -> None:
+    folder = notes_folder()
+    assert folder is not None
+    (folder / run_id).unlink()
 
 
 @pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.soak), "after"])
