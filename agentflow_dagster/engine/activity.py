@@ -18,6 +18,11 @@ class Activity:
         self._changes = 0
         self._quiet = asyncio.Event()
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether no step is at work."""
+        return not self._at_work
+
     def enter(self) -> None:
         """A step is at work."""
         self._at_work += 1

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from agentflow_dagster.errors import RunError, StoreError
+from agentflow_dagster.orchestration.shown import told_wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,10 @@ class HeldStore(Protocol):
         """The wait as it is now."""
         ...
 
+    def hand_over(self, run_id: str, *, held: bool) -> None:
+        """A process of the run's looks for its answers from now on, or the engine does."""
+        ...
+
     def take(self, wait_ids: Sequence[int]) -> None:
         """Their runs have gone on with the answers."""
         ...
@@ -40,11 +45,13 @@ class HeldWaits:
     Args:
         store: Where it is asked and answered.
         run_id, agent: Whose steps.
+        waiting: What steps wait for now, and have no answer to.
     """
 
     store: HeldStore
     run_id: str
     agent: str
+    waiting: dict[str, Asked] = field(default_factory=dict[str, "Asked"])
 
     async def ask(self, path: str, asked: Asked) -> None:
         """Asks; returns once that is committed."""
@@ -52,6 +59,25 @@ class HeldWaits:
 
     async def answer(self, path: str, asked: Asked) -> Answer:
         """The answer, once it is there."""
+        self.waiting[path] = asked
+        try:
+            wait = await self._answered(path, asked)
+        finally:
+            del self.waiting[path]
+        await asyncio.to_thread(self.store.take, [wait.id])
+        assert wait.answer is not None
+        return wait.answer
+
+    @property
+    def idle(self) -> bool:
+        """Whether something is waited for."""
+        return bool(self.waiting)
+
+    def told(self) -> str:
+        """What is waited for, to be read by people."""
+        return "; ".join(told_wait(path, self.waiting[path]) for path in sorted(self.waiting))
+
+    async def _answered(self, path: str, asked: Asked) -> Wait:
         store = self.store
         wait = await asyncio.to_thread(store.hold, self.run_id, self.agent, path, asked)
         while wait.answer is None:
@@ -60,5 +86,4 @@ class HeldWaits:
             await asyncio.sleep(_LOOK_SECONDS)
             with suppress(StoreError):  # A database that is away is waited for.
                 wait = await asyncio.to_thread(store.look, wait.id)
-        await asyncio.to_thread(store.take, [wait.id])
-        return wait.answer
+        return wait

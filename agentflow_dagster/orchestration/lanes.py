@@ -34,10 +34,15 @@ _PARTITION_TAG = "dagster/partition"
 
 def lane_of(run: DagsterRun) -> Lane:
     """Where a run is to be carried out: as its tag says, as far as it can be."""
-    said = run.tags.get(names.LANE_TAG)
-    if said not in {"warm", "stock"} and engine_socket(os.environ) and is_for_engine(run):
+    if engine_socket(os.environ) and is_the_engines(run):
         return "engine"
+    said = run.tags.get(names.LANE_TAG)
     return "stock" if said == "stock" or warm_parent() is None else "warm"
+
+
+def is_the_engines(run: DagsterRun) -> bool:
+    """Whether the engine carries out a run where there is one."""
+    return run.tags.get(names.LANE_TAG) not in {"warm", "stock"} and is_for_engine(run)
 
 
 def engine_tags(plan: Plan, kinds: Mapping[str, Kind[KindConfig]]) -> dict[str, str]:

@@ -123,6 +123,9 @@ class LaneLauncher(DefaultRunLauncher):
             return True
         if is_under_way(run_id):
             return True  # Whoever goes on with it finds that it is to end.
+        if run.status == DagsterRunStatus.SUSPENDED:
+            self._instance.report_run_canceled(run, "It was suspended.")
+            return True
         if self.check_run_worker_health(run).status == WorkerStatus.FAILED:
             self._instance.report_run_canceled(run, "Its process was gone.")
             return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dagster import DagsterEventType, Output
 
+from agentflow_dagster.engine.activity import Activity
 from agentflow_dagster.engine.failures import told
 from agentflow_dagster.engine.step import (
     Attempt,
@@ -30,6 +31,7 @@ from agentflow_dagster.orchestration.names import (
     allowed,
     names_in_order,
 )
+from agentflow_dagster.orchestration.putting_away import give_up, may_give_up, until_at_rest
 from agentflow_dagster.orchestration.source_run import ground
 from agentflow_dagster.orchestration.step_journal import StepJournal
 from agentflow_dagster.ports.agents import NoAgents
@@ -94,6 +96,7 @@ def op_body(
         if step.name in here.own and not kind.checks(step.node.with_):
             yield from _told_again(context, plan, step, here.own[step.name])
             return
+        held, activity = HeldWaits(waits, context.run_id, plan.agent.name), Activity()
         attempt = Attempt(
             context.run_id,
             context.retry_number + 1,
@@ -103,11 +106,16 @@ def op_body(
             here.partition,
             _llm(context.run.tags),
             _memory_bytes(context.run.tags),
-            waits=HeldWaits(waits, context.run_id, plan.agent.name),
+            waits=held,
+            activity=activity,
         )
         services = step_services(context.resources, kinds, ChildRuns(context, peers))
+        work = run_marked_attempt(plan, step, attempt, services)
+        if step.waits and may_give_up(context.run, context.instance):
+            away = give_up(context.run, context.instance, waits)
+            work = until_at_rest(work, activity, held, away)
         try:
-            done = run_step(run_marked_attempt(plan, step, attempt, services))
+            done = run_step(work)
         except RunError as failure:
             if isinstance(failure, ChecksFailed):
                 yield from checks.results(context, plan, step, kind, failure.checks)

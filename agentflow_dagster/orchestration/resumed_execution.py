@@ -39,6 +39,7 @@ _TOLD = {
     DagsterEventType.STEP_OUTPUT,
     DagsterEventType.STEP_SKIPPED,
     DagsterEventType.STEP_UP_FOR_RETRY,
+    DagsterEventType.RUN_SUSPENDED,
 }
 
 
@@ -91,6 +92,19 @@ def _execute(
         yield from inner_plan_execution_iterator(job_context, plan, limits)
 
 
+def _attempts(past: Sequence[DagsterEvent]) -> Counter[str]:
+    """How often each step has been attempted; one in which the run was put away goes on."""
+    began: Counter[str] = Counter()
+    at = ""
+    for event in past:
+        if event.event_type in _BEGAN:
+            at = str(event.step_key)
+            began[at] += 1
+        elif event.event_type == DagsterEventType.RUN_SUSPENDED:
+            began[at] -= 1
+    return began
+
+
 class _PlanWithPast(ExecutionPlan):
     """A plan that begins where a run has come to."""
 
@@ -125,7 +139,7 @@ class _GoingOn(ActiveExecution):
         for event in last.values():
             if event.event_type == DagsterEventType.STEP_UP_FOR_RETRY:
                 self.handle_event(event)  # It waits as long again as it was to wait.
-        began = Counter(str(e.step_key) for e in self._past if e.event_type in _BEGAN)
+        began = _attempts(self._past)
         for key, attempts in began.items():
             for _ in range(attempts - self.retry_state.get_attempt_count(key)):
                 self.retry_state.mark_attempt(key)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.errors import RunError
     from agentflow_dagster.graph.plan import PlanStep
     from agentflow_dagster.ports.stores import StepOutput
+    from agentflow_dagster.ports.waits import Asked
 
 _LINKS = 50
 
@@ -93,3 +94,17 @@ def _links(started: Sequence[str], run_tags: Mapping[str, str]) -> dict[str, Any
     if (parent := run_tags.get(PARENT_RUN_TAG)) is not None:
         links["parent_run"] = MetadataValue.dagster_run(parent)
     return links
+
+
+def told_wait(path: str, asked: Asked) -> str:
+    """What a step waits for."""
+    match asked.kind:
+        case "timer":
+            when = asked.subject.get("for") or asked.subject.get("until")
+            return f"{path!r} goes on {'at' if 'until' in asked.subject else 'after'} {when}"
+        case "callback":
+            return f"{path!r} waits for its URL to be called"
+        case _:
+            whom = ", ".join(asked.people) or "anyone"
+            done = "approval" if asked.kind == "approval" else "an answer"
+            return f"{path!r} waits for {done} by {whom}: {asked.subject['ask']}"

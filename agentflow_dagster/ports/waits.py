@@ -174,6 +174,15 @@ class WaitStore(Protocol):
 
     def get(self, wait_id: int) -> Wait | None: ...
 
+    def hand_over(self, run_id: str, *, held: bool) -> None:
+        """Says who looks for the answers that a run waits for.
+
+        Args:
+            run_id: The run.
+            held: Whether a process of its own does; else the engine.
+        """
+        ...
+
     def waits(
         self,
         *,

@@ -178,8 +178,29 @@ class PostgresWaits:
                 & (waits.c.state.in_(("open", "answered")))
             )
             connection.execute(sa.update(waits).where(others).values(state="closed"))
-            connection.execute(insert(waits).values(row).on_conflict_do_nothing())
+            again = waits.c.held.is_(False) & waits.c.state.in_(("open", "answered"))
+            connection.execute(
+                insert(waits)
+                .values(row)
+                .on_conflict_do_update(index_elements=list(key), set_={"held": True}, where=again)
+            )
             return _wait(connection.execute(_with_time().where(same)).one())
+
+    def hand_over(self, run_id: str, *, held: bool) -> None:
+        """A process of the run's looks for its answers from now on, or the engine does.
+
+        Args:
+            run_id: Whose.
+            held: Whether a process does.
+        """
+        statement = (
+            sa.update(waits)
+            .where(waits.c.run_id == run_id, waits.c.state.in_(("open", "answered")))
+            .values(held=held)
+        )
+        with transaction(self._engine) as connection:
+            connection.execute(statement)
+            connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "")))
 
     def look(self, wait_id: int) -> Wait:
         """The wait as it is now: answered by nobody, if its time has run out.

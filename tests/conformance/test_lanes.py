@@ -12,7 +12,8 @@ What may differ, and why:
 - steps that do not wait for each other run side by side, so that only the order of each step's own
   events is compared, and that of the run's own;
 - the stack of an error, and in what it was raised: they are the executor's;
-- which of several failures the run's end names first.
+- which of several failures the run's end names first;
+- what other items of a loop have come to when one of them fails.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from agentflow_dagster.orchestration.engine_lane.blueprint import blueprint
 from agentflow_dagster.orchestration.engine_lane.past import past_of
 from agentflow_dagster.orchestration.engine_lane.runs import Desk, Execution
 from agentflow_dagster.orchestration.engine_lane.storing import EventTakenError, RunOverError
+from agentflow_dagster.orchestration.lanes import is_the_engines
+from agentflow_dagster.orchestration.putting_away import wake
 from agentflow_dagster.orchestration.run_config import given_config
 from agentflow_dagster.ports.stores import VersionHash
 
@@ -177,6 +179,7 @@ class Engine:
 
         Raises:
             StoreError: the database is away.
+            RunError: the run has a process of its own, for which nobody can be asked.
         """
         run_id = answered.run_id
         if run_id in self._runs:
@@ -184,15 +187,23 @@ class Engine:
             return waiting is not None and waiting.deliver(answered)
         if run_id in self._going_on:
             return False
-        going_on = self._going_on[run_id] = asyncio.create_task(self.resume(run_id))
+        going_on = self._going_on[run_id] = asyncio.create_task(self._wake(run_id))
         going_on.add_done_callback(lambda _: self._going_on.pop(run_id))
-        await asyncio.shield(going_on)
-        return True
+        return await asyncio.shield(going_on)
+
+    async def _wake(self, run_id: str) -> bool:
+        """Goes on with a run that is suspended, or has it go on where it is carried out; False
+        where that cannot be yet."""
+        run = await self._recorded(run_id)
+        if run is None or run.is_finished or is_the_engines(run):
+            await self.resume(run_id, known=run)
+            return True
+        return await asyncio.to_thread(wake, run, self._desk.waits)
 
     async def _cancel_suspended(self, run_id: str) -> bool:
         """Cancels a run of the engine's that nobody has in memory, because it waits."""
-        run = await asyncio.to_thread(self._workshop.instance.get_run_by_id, run_id)
-        if run is None or run.is_finished or names.ENGINE_TAG not in run.tags:
+        run = await self._recorded(run_id)
+        if run is None or run.is_finished or not is_the_engines(run):
             return False
         past = await self._past(run_id)
         if not past.waits:
@@ -207,15 +218,19 @@ class Engine:
         waited = await asyncio.to_thread(waits)
         return await asyncio.to_thread(past_of, instance, desk.steps, run_id, waited)
 
-    async def resume(self, run_id: str) -> bool:
+    async def resume(self, run_id: str, *, known: DagsterRun | None = None) -> bool:
         """Goes on with a run that another engine had begun; False where it has ended, or cannot go
         on, and so has failed.
+
+        Args:
+            run_id: The run.
+            known: What is recorded of it, if that has just been read.
 
         Raises:
             StoreError: the database is away.
         """
         try:
-            return await self._resume(run_id)
+            return await self._resume(run_id, known)
         except (StoreError, DBAPIError):
             raise
         except Exception as problem:  # noqa: BLE001 - it must not keep the others from going on
@@ -234,8 +249,11 @@ class Engine:
         self._desk.writer.group.waits.over.append(run_id)
         self._desk.writer.wake()
 
-    async def _resume(self, run_id: str) -> bool:
-        run = await asyncio.to_thread(self._workshop.instance.get_run_by_id, run_id)
+    async def _recorded(self, run_id: str) -> DagsterRun | None:
+        return await asyncio.to_thread(self._workshop.instance.get_run_by_id, run_id)
+
+    async def _resume(self, run_id: str, known: DagsterRun | None) -> bool:
+        run = known or await self._recorded(run_id)
         if run is None or run.is_finished:
             self._owes_no_more(run_id)
             return False

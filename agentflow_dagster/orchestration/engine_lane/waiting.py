@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from agentflow_dagster.orchestration.shown import told_wait
 from agentflow_dagster.stores.wait_rows import WaitRow
 from agentflow_dagster.stores.waits import digest
 
@@ -88,7 +89,7 @@ class RunWaits:
         for path, asked_for in sorted((open_ | self._asked_here) - self._waiting.keys()):
             self._writer.group.waits.stale.append((self._run_id, path, asked_for))
         waiting = {path: asked for (path, _), asked in self._waiting.items()}
-        return "; ".join(_told(path, waiting[path]) for path in sorted(waiting))
+        return "; ".join(told_wait(path, waiting[path]) for path in sorted(waiting))
 
     @property
     def idle(self) -> bool:
@@ -107,16 +108,3 @@ class RunWaits:
             self._taken.add(wait_id)
             self._writer.group.waits.answered.append((self._run_id, wait_id))
             self._writer.wake()
-
-
-def _told(path: str, asked: Asked) -> str:
-    match asked.kind:
-        case "timer":
-            when = asked.subject.get("for") or asked.subject.get("until")
-            return f"{path!r} goes on {'at' if 'until' in asked.subject else 'after'} {when}"
-        case "callback":
-            return f"{path!r} waits for its URL to be called"
-        case _:
-            whom = ", ".join(asked.people) or "anyone"
-            done = "approval" if asked.kind == "approval" else "an answer"
-            return f"{path!r} waits for {done} by {whom}: {asked.subject['ask']}"

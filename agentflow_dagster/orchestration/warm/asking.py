@@ -52,10 +52,17 @@ class CarryOut(_Asked):
 
 
 class Resume(_Asked):
-    """To go on with a run whose process is gone and that nobody sees to."""
+    """To go on with a run whose process is gone, or that was put away; answered without a pid where
+    it has one, or is to have one.
+
+    Args:
+        run_id: Dagster's.
+        of_agent: As `CarryOut` has it.
+    """
 
     do: Literal["resume"] = "resume"
     run_id: _RunId
+    of_agent: bool = False
 
 
 class Interrupt(_Asked):

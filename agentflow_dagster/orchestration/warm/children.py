@@ -22,10 +22,12 @@ from dagster._core.execution.api import create_execution_plan
 from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
+from agentflow_dagster.orchestration import putting_away
 from agentflow_dagster.orchestration.location import ONE_JOB
 from agentflow_dagster.orchestration.names import LOCATION, LOCATION_VARIABLE, MACHINE_TAG
 from agentflow_dagster.orchestration.storage import OrderedEventLog
 from agentflow_dagster.orchestration.warm.asking import CarryOut
+from agentflow_dagster.orchestration.warm.going_on import Ending, settled
 from agentflow_dagster.orchestration.warm.spares import awaited
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from agentflow_dagster.orchestration.warm.asking import Serve
-    from agentflow_dagster.orchestration.warm.going_on import Ending
 
 STALE = 75
 """How a spare ends that has been told of a run and has not begun it, because the project's modules
@@ -89,6 +90,7 @@ def carry_out(asked: CarryOut, instance: DagsterInstance) -> int:
     """Carries out a run as `dagster api execute_run` does; 0 once Dagster knows how it ended."""
     _become_runs(asked.job, asked.location)
     with capture_interrupts(), instance:
+        putting_away.own_process(asked.run_id)
         _execute(asked.run_id, instance)
         return _ended(asked.run_id, instance)
 
@@ -99,21 +101,26 @@ def go_on(run_id: str, ending: Ending | None, instance: DagsterInstance) -> int:
 
     Args:
         run_id: The run.
-        ending: How its process ended; None where Dagster has decided that it goes on.
+        ending: How its process ended; None where it was put away, or Dagster has decided that it
+            goes on.
         instance: Where runs are recorded.
     """
     from agentflow_dagster.orchestration.run_status import brought_up
-    from agentflow_dagster.orchestration.warm.going_on import settled
 
     with capture_interrupts(), instance:
         run = brought_up(run_id, instance)
         if run is None or run.is_finished:
             return 0
-        if ending is not None and settled(run, ending, instance):
+        was_put_away = run.status == DagsterRunStatus.SUSPENDED
+        canceling = run.status == DagsterRunStatus.CANCELING
+        if was_put_away:
+            putting_away.woken(run, instance)
+        elif (ending or canceling) and settled(run, ending or Ending("is gone."), instance):
             return 0
         origin = run.remote_job_origin
         _become_runs(run.job_name, origin.location_name if origin is not None else LOCATION)
-        if run.status == DagsterRunStatus.STARTED:
+        putting_away.own_process(run_id)
+        if was_put_away or run.status == DagsterRunStatus.STARTED:
             _resume_run_command_body(
                 run_id, instance, lambda _: None, set_exit_code_on_failure=False
             )

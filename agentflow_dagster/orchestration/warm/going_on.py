@@ -59,11 +59,16 @@ def settled(run: DagsterRun, ending: Ending, instance: DagsterInstance) -> bool:
 def _most(run: DagsterRun, instance: DagsterInstance) -> int:
     """Runs of agents go on; of others Dagster's settings say whether they do, which they do not by
     themselves: their steps have not said that they may be done twice."""
-    told = run.execution_plan_snapshot_id
-    plan = instance.get_execution_plan_snapshot(told) if told is not None else None
-    if plan is not None and all(KIND_TAG in (step.tags or {}) for step in plan.steps):
+    if is_of_agents(run, instance):
         return MOST
     return instance.run_monitoring_max_resume_run_attempts
+
+
+def is_of_agents(run: DagsterRun, instance: DagsterInstance) -> bool:
+    """Whether every step of a run is an agent's node."""
+    told = run.execution_plan_snapshot_id
+    plan = instance.get_execution_plan_snapshot(told) if told is not None else None
+    return plan is not None and all(KIND_TAG in (step.tags or {}) for step in plan.steps)
 
 
 def _times(run: DagsterRun, instance: DagsterInstance, message: str) -> int:

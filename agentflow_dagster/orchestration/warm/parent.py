@@ -231,8 +231,8 @@ class WarmParent:
                 work = partial(children.carry_out, request, self._instance)
             case Resume():
                 if self._has(request.run_id):
-                    return Answer(refused=f"Run {request.run_id} is under way.")
-                child = RunProcess(request.run_id, "")
+                    return Answer()
+                child = RunProcess(request.run_id, "agent" if request.of_agent else "")
                 self._notes.note(child.run_id, child.left)
                 work = partial(children.go_on, child.run_id, None, self._instance)
             case Serve():
