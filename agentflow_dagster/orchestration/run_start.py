@@ -6,7 +6,9 @@ together they take longer than all else that a run does until then.
 
 from __future__ import annotations
 
+import _thread
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEventType
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from dagster import EventLogEntry
 
-_LONGEST_SECONDS = 0.05
+_LONGEST_SECONDS = 0.25
 _BEFORE_STEPS = frozenset(
     {
         DagsterEventType.ENGINE_EVENT,
@@ -30,7 +32,7 @@ _BEFORE_STEPS = frozenset(
 
 class RunStart:
     """Keeps the events of a run's start back for a moment: until anything else is noted of the run,
-    which is stored with them, and no longer than 50 ms, since a resource may take its time.
+    which is stored with them, and no longer than 250 ms, since a resource may take its time.
 
     Args:
         run_id: The run; events of others are not kept back.
@@ -43,8 +45,6 @@ class RunStart:
         self._kept: list[EventLogEntry] = []
         self._over = False
         self._lock = threading.Lock()
-        self._clock = threading.Timer(_LONGEST_SECONDS, self.flush)
-        self._clock.daemon = True
 
     def takes(self, event: EventLogEntry) -> bool:
         """Keeps an event back; stores those that are kept with the first step's, or before whatever
@@ -56,8 +56,9 @@ class RunStart:
         with self._lock:
             if not self._over and kind in _BEFORE_STEPS:
                 self._kept.append(event)
-                if self._clock.ident is None:
-                    self._clock.start()
+                if len(self._kept) == 1:
+                    # One of `threading` would be waited for until it has begun.
+                    _thread.start_new_thread(self._flush_late, ())
                 return True
             begins = not self._over and kind == DagsterEventType.STEP_START
             if begins:
@@ -70,9 +71,12 @@ class RunStart:
         with self._lock:
             self._end()
 
+    def _flush_late(self) -> None:
+        time.sleep(_LONGEST_SECONDS)
+        self.flush()
+
     def _end(self) -> None:
         self._over = True
-        self._clock.cancel()
         if self._kept:
             self._store(self._kept)
             self._kept = []

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from dagster import DagsterEventType, DagsterRunStatus
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._time import datetime_from_timestamp
 from dagster_postgres.event_log import PostgresEventLogStorage
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from dagster import EventLogEntry
     from dagster._core.events import DagsterEvent
+    from dagster._core.snap import ExecutionPlanSnapshot
     from dagster._serdes import ConfigurableClassData
 
 EVENT_ORDER = 0x61676576
@@ -44,6 +46,9 @@ _ALONE = sa.select(sa.func.pg_advisory_xact_lock(EVENT_ORDER), sa.func.pg_notify
 """Whoever follows events is told once they are committed, and not where they are rolled back."""
 
 _STATUS = sa.text("SELECT status FROM runs WHERE run_id = :run_id FOR UPDATE")
+_OF_ASSETS = ASSET_EVENTS | ASSET_CHECK_EVENTS
+_NO_ID = 0
+"""Of an asset that is planned, its event's id is not kept."""
 _IDLE, _MORE = 1, 63
 _engine: dict[str, sa.Engine] = {}
 """This process's connections, by URL: Dagster makes an instance, storage and all, for each tick."""
@@ -119,6 +124,8 @@ class Runs(OwedRuns):
     """Asks once which columns there are; an event's run is made once. A run is changed in one
     transaction with its tags."""
 
+    _plan: tuple[str, ExecutionPlanSnapshot | None] = ("", None)
+
     def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
         with self._one_transaction():
             super().add_run_tags(run_id, new_tags)
@@ -134,6 +141,15 @@ class Runs(OwedRuns):
                 if status == DagsterRunStatus.CANCELING.value:
                     return
             super().handle_run_event(run_id, event, update_timestamp)
+
+    def get_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> ExecutionPlanSnapshot:
+        """Remembers the newest: its id is that of its content, and who carries out a run asks for
+        it three times."""
+        asked, known = self._plan
+        if known is None or asked != execution_plan_snapshot_id:
+            known = super().get_execution_plan_snapshot(execution_plan_snapshot_id)
+            self._plan = (execution_plan_snapshot_id, known)
+        return known
 
     def _core_add_run(self, col_values: dict[str, Any], tags: Mapping[str, str]) -> None:
         with self._one_transaction():
@@ -178,8 +194,7 @@ class OrderedEventLog(PostgresEventLogStorage):
 
         def store(events: Sequence[EventLogEntry]) -> None:
             with self._in_order() as connection:
-                rows = [self._event_to_row(event) for event in events]
-                connection.execute(SqlEventLogStorageTable.insert(), rows)
+                self._insert(connection, events)
                 self._note(connection, events)
                 if owed and self._runs is not None:
                     self._runs.add_run_tags(run_id, owed)
@@ -197,12 +212,25 @@ class OrderedEventLog(PostgresEventLogStorage):
         if self._start is not None and self._start.takes(event):
             return
         with self._in_order() as connection:
-            super().store_event(event)
+            if _is_of_asset(event):
+                super().store_event(event)
+            else:
+                self._insert(connection, [event])
             self._note(connection, [event])
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        with self._in_order():
-            super().store_event_batch(events)
+        with self._in_order() as connection:
+            if all(_is_plan(event) for event in events):
+                self._insert(connection, events)
+                for event in events:
+                    self._store_asset_event(connection, event, _NO_ID)
+            else:
+                super().store_event_batch(events)
+
+    def _insert(self, connection: sa.Connection, events: Sequence[EventLogEntry]) -> None:
+        """Stores events in their order, and nothing that other tables have of them."""
+        rows = [self._event_to_row(event) for event in events]
+        connection.execute(SqlEventLogStorageTable.insert(), rows)
 
     has_table = _once(PostgresEventLogStorage.has_table)
 
@@ -228,3 +256,13 @@ class OrderedEventLog(PostgresEventLogStorage):
                 connection.execute(_ALONE)
                 self._at_hand.ordered = True
             yield connection
+
+
+def _is_of_asset(event: EventLogEntry) -> bool:
+    told = event.dagster_event
+    return told is not None and told.event_type in _OF_ASSETS
+
+
+def _is_plan(event: EventLogEntry) -> bool:
+    told = event.dagster_event
+    return told is not None and told.is_asset_materialization_planned

@@ -10,11 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from dagster import AssetKey, AssetMaterialization, DagsterInstance, job
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    AssetSpec,
+    DagsterInstance,
+    Definitions,
+    job,
+    multi_asset,  # pyright: ignore[reportUnknownVariableType]
+)
 from dagster._core.events import DagsterEvent, StepMaterializationData
 from dagster._core.events.log import EventLogEntry
 
-from agentflow_dagster.orchestration.storage import EVENT_ORDER, OrderedEventLog
+from agentflow_dagster.orchestration.storage import (
+    EVENT_ORDER,
+    OrderedEventLog,
+    note_plans_at_once,
+)
 from tests.orchestration.conftest import opened_instance
 from tests.support.waiting import wait_until
 
@@ -25,6 +37,11 @@ if TYPE_CHECKING:
     from dagster import DagsterRun
 
 EACH = 80
+
+
+@multi_asset(specs=[AssetSpec(name) for name in "abc"])
+def many():  # pyright: ignore[reportUnknownParameterType]
+    """Three assets."""
 
 
 @job
@@ -206,8 +223,8 @@ def test_a_run_that_is_to_be_canceled_does_not_seem_to_start(
     assert status(second, run) == "CANCELING"
 
 
-def test_the_start_of_a_run_is_stored_in_its_order(
-    writers: tuple[DagsterInstance, DagsterInstance],
+def test_the_start_of_a_run_is_stored_at_once_and_in_its_order(
+    writers: tuple[DagsterInstance, DagsterInstance], reader: sa.Engine
 ) -> None:
     first, second = writers
     run = first.create_run_for_job(does_nothing)
@@ -219,6 +236,7 @@ def test_the_start_of_a_run_is_stored_in_its_order(
     for kind in kinds[1:3]:
         first.report_dagster_event(DagsterEvent(kind, "job"), run.run_id)
     start.flush()
+    assert transactions(reader, run) == 1
     assert status(second, run) == "STARTED"
     found = second.get_run_by_id(run.run_id)
     assert found is not None
@@ -226,6 +244,36 @@ def test_the_start_of_a_run_is_stored_in_its_order(
     first.report_dagster_event(DagsterEvent(kinds[-1], "job"), run.run_id)
     told = [entry.dagster_event for entry in second.all_logs(run.run_id)]
     assert [event.event_type_value for event in told if event] == kinds
+
+
+def test_what_a_run_is_to_make_is_stored_at_once_and_as_ever(
+    writers: tuple[DagsterInstance, DagsterInstance],
+    reader: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    makes = Definitions(assets=[many]).resolve_implicit_global_asset_job_def()
+    one_by_one = writers[0].create_run_for_job(makes)
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "")
+    monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE")
+    note_plans_at_once()
+    at_once = writers[0].create_run_for_job(makes)
+    assert transactions(reader, at_once) == 1 < transactions(reader, one_by_one)
+    told = [
+        [(e.dagster_event_type, e.get_dagster_event().asset_key) for e in writers[1].all_logs(id_)]
+        for id_ in (one_by_one.run_id, at_once.run_id)
+    ]
+    assert told[0] == told[1]
+    assert len(told[1]) == 3
+    keys = [key for _, key in told[1] if key is not None]
+    found = writers[1].get_asset_records(keys)
+    assert [each.asset_entry.last_run_id for each in found] == [at_once.run_id] * 3
+
+
+def transactions(reader: sa.Engine, run: DagsterRun) -> int:
+    """How many there were of a run's events."""
+    text = sa.text("SELECT count(DISTINCT xmin::text) FROM event_logs WHERE run_id = :run")
+    with reader.connect() as connection:
+        return int(connection.execute(text, {"run": run.run_id}).scalar_one())
 
 
 def status(instance: DagsterInstance, run: DagsterRun) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.warm.asking import CarryOut
 
 _MOST = 2
-"""Spares at a time; each holds some 30 MB beside what it shares, and two connections."""
+"""Spares at a time; each holds some 40 MB beside what it shares, and two connections."""
 _OLDEST_SECONDS = 120.0
 """What a project reads when its modules are imported is as old as the spare that has read it."""
 _READY = b"\n"
