@@ -16,6 +16,7 @@ from agentflow_dagster.operations.components import Ports
 from agentflow_dagster.operations.scaffold import scaffold
 from agentflow_dagster.operations.tracker import Tracker
 from agentflow_dagster.orchestration.client import FINISHED, DagsterClient
+from agentflow_dagster.orchestration.names import LANE_TAG
 from tests.e2e.conftest import keep_agents
 from tests.e2e.test_faults import ENDLESS, TICKS
 from tests.e2e.test_webhook import CRASH
@@ -90,10 +91,10 @@ def site(open_folder: Path, request: pytest.FixtureRequest) -> Generator[Site]:
     shutil.rmtree(root)
 
 
-def start_endless(site: Site, client: DagsterClient) -> int:
-    """Starts a run that would never end; the process of its code."""
-    path = site.root / "pid"
-    client.launch("endless", {"path": str(path)}, {})
+def start_endless(site: Site, client: DagsterClient, name: str = "pid", **tags: str) -> int:
+    """Starts a run that would never end; the process of its code, which it notes in a file."""
+    path = site.root / name
+    client.launch("endless", {"path": str(path)}, tags)
     wait_until(path.exists)
     return int(path.read_text())
 
@@ -105,7 +106,11 @@ def test_an_acknowledged_call_outlives_everything(site: Site) -> None:
     assert deployed.returncode == 0, deployed.stderr
     killed = site.up()
     with httpx.Client(timeout=60) as http:
-        orphan = start_endless(site, DagsterClient(site.told["dagster"], http))
+        client = DagsterClient(site.told["dagster"], http)
+        orphans = {
+            "in-the-engine": start_endless(site, client, "in-the-engine"),
+            "of-its-own": start_endless(site, client, "of-its-own", **{LANE_TAG: "warm"}),
+        }
         for process in site.command.living():
             if "agentflow_dagster.orchestration.daemon" in process.cmdline():
                 process.suspend()
@@ -114,7 +119,7 @@ def test_an_acknowledged_call_outlives_everything(site: Site) -> None:
         for process in site.command.living():
             process.kill()
         assert killed.wait_for_end() == -signal.SIGKILL
-        wait_until(lambda: site.gone() and not psutil.pid_exists(orphan))
+        wait_until(lambda: site.gone() and not any(map(psutil.pid_exists, orphans.values())))
 
         again = site.up()
         client = DagsterClient(site.told["dagster"], http)
@@ -126,9 +131,10 @@ def test_an_acknowledged_call_outlives_everything(site: Site) -> None:
         seen = ticks(client)
         wait_until(lambda: len(ticks(client) - seen) >= 2)
         assert [each["runId"] for each in client.runs(key)] == [run["runId"]]
-        # What was in mid-run is not forgotten either: Dagster says that it failed.
-        (ended,) = client.runs({"agentflow/agent": "endless"})
-        wait_until(lambda: client.run(ended["runId"])["status"] == "FAILURE")
+        # What was in mid-run is not forgotten either: it goes on.
+        for name, orphan in orphans.items():
+            wait_until(lambda path=site.root / name, pid=orphan: int(path.read_text()) != pid)
+        assert len(client.runs({"agentflow/agent": "endless"})) == len(orphans)
     stopped = site.command.run("down")
     assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
     assert again.wait_for_end(seconds=10) == 130
