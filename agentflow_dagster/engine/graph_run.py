@@ -153,6 +153,9 @@ class _Progress:
                 self._lost.add(step.name)
             self._recorder.passed_over(step)
             return
+        if self._recorder.had_failed(step):
+            self._lost.add(step.name)
+            return
         begin.activity.enter()
         try:
             found = await self._output(step, begin)

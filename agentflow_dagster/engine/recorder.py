@@ -15,6 +15,10 @@ class Recorder(Protocol):
     the output is put into the journal next, which waits until both are kept.
     """
 
+    def had_failed(self, step: PlanStep) -> bool:
+        """Whether it failed for good before the run went on; it is not attempted again."""
+        ...
+
     def passed_over(self, step: PlanStep) -> None:
         """The way to it was not taken, or what it waits for has failed: it does not run."""
         ...
@@ -42,6 +46,10 @@ class Recorder(Protocol):
 
 class NoRecorder:
     """Nobody is told: the steps of bodies are sub-steps of a step, and tests look at the end."""
+
+    def had_failed(self, step: PlanStep) -> bool:
+        del step
+        return False
 
     def passed_over(self, step: PlanStep) -> None: ...
 

@@ -15,7 +15,7 @@ from agentflow_dagster.orchestration.engine_lane.rows import Made
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dagster import DagsterInstance, EventLogRecord
+    from dagster import DagsterEvent, DagsterInstance, EventLogRecord
 
     from agentflow_dagster.ports.stores import StepStore
     from agentflow_dagster.ports.waits import Wait
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _BEGAN = frozenset({DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED})
 _TOLD = _BEGAN | {
     DagsterEventType.STEP_SUCCESS,
+    DagsterEventType.STEP_FAILURE,
     DagsterEventType.STEP_SKIPPED,
     DagsterEventType.ASSET_MATERIALIZATION,
     DagsterEventType.RUN_START,
@@ -37,16 +38,20 @@ def past_of(
     records = instance.get_records_for_run(run_id, of_type=set(_TOLD)).records
     attempts: Counter[str] = Counter()
     keys: dict[DagsterEventType, set[str]] = {}
+    failed: dict[str, DagsterEvent] = {}
     for record in records:
         event = record.event_log_entry.get_dagster_event()
         keys.setdefault(event.event_type, set()).add(event.step_key or "")
         attempts[event.step_key or ""] += event.event_type in _BEGAN
+        if event.is_step_failure:
+            failed[event.step_key or ""] = event
     outputs = steps.all(run_id)
     return Past(
         outputs=outputs,
         attempts=attempts,
         succeeded=frozenset(keys.get(DagsterEventType.STEP_SUCCESS, ())),
         skipped=frozenset(keys.get(DagsterEventType.STEP_SKIPPED, ())),
+        failed=failed,
         made={
             record.asset_key: _made(record) for record in records if record.asset_key is not None
         },

@@ -45,6 +45,7 @@ class Past:
         outputs: What its steps left, by node.
         attempts: How often each step was begun, by its key.
         succeeded, skipped: Keys of steps that Dagster knows to have done so.
+        failed: How steps failed for good, by their key.
         made: The assets that it has made.
         waits: What it has waited for, or waits for.
         last_at: When something was last recorded of it (Unix seconds).
@@ -54,6 +55,7 @@ class Past:
     attempts: Mapping[str, int] = field(default_factory=dict[str, int])
     succeeded: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
+    failed: Mapping[str, DagsterEvent] = field(default_factory=dict[str, "DagsterEvent"])
     made: Mapping[AssetKey, Made] = field(default_factory=dict["AssetKey", Made])
     waits: Sequence[Wait] = ()
     last_at: float = 0.0
@@ -61,6 +63,10 @@ class Past:
     def waiting(self) -> frozenset[str]:
         """The nodes that have begun to wait."""
         return frozenset(wait.path.partition("[")[0].partition(".")[0] for wait in self.waits)
+
+    def ended(self) -> frozenset[str]:
+        """Keys of steps that are over."""
+        return self.succeeded | self.skipped | self.failed.keys()
 
 
 _NOT_LAUNCHED = frozenset(
@@ -87,6 +93,7 @@ class RunRecorder:
         self._done: set[str] = set()
         self._failed: dict[str, DagsterEvent] = {}
         self._lost: set[str] = set()
+        self._lost_before: set[str] = set()
         self._handled: list[str] = []
         self._began: dict[str, float] = {}
         self._assets_made: dict[AssetKey, Made] = {}
@@ -117,6 +124,7 @@ class RunRecorder:
     def resume(self, past: Past) -> None:
         """The run goes on that another engine had begun."""
         self._past, self._clock = past, RunClock(not_before=past.last_at)
+        self._failed = dict(past.failed)
         for step in self._made.compiled.plan.steps:
             key, left = self._key(step.name), past.outputs.get(step.name)
             if left is None:
@@ -150,10 +158,8 @@ class RunRecorder:
         self._change(self.run.with_status(DagsterRunStatus.SUSPENDED), before=self.run)
         self._writer.group.ended.append(self.run.run_id)
 
-    @property
-    def has_failures(self) -> bool:
-        """Whether a step has failed for good."""
-        return bool(self._failed)
+    def had_failed(self, step: PlanStep) -> bool:
+        return self._key(step.name) in self._past.failed
 
     def put_away(self, past: Past) -> None:
         """The run is suspended, and not to go on: what waits in it is told of when it ends."""
@@ -176,11 +182,14 @@ class RunRecorder:
         inputs = [set[str](given.dependency_keys) for given in steps[key].step_inputs]
         failed = [name for given in inputs for name in given & self._failed.keys()]
         lost = [name for given in inputs for name in given & self._lost]
+        self._lost.add(key)
+        if set[str]().union(*inputs) <= self._past.ended() | self._lost_before:
+            self._lost_before.add(key)  # It was told when the last of these was over.
+            return
         why = f" failed: {failed}" if failed else ""
         why += f" were not executed: {lost}" if lost else ""
         told = f"Dependencies for step {key}{why}. Not executing."
         self._tell(self._events.line(key, told, level=logging.ERROR))
-        self._lost.add(key)
 
     def began(self, step: PlanStep, attempt: int) -> None:
         key = self._key(step.name)

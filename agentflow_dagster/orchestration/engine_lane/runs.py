@@ -244,9 +244,6 @@ class Execution:
                 rest.cancel()
                 if graph.done() or not waits.idle:
                     continue
-                if self._record.has_failures:  # That is not read back: the run stays here.
-                    await asyncio.wait([graph])
-                    continue
                 self._told = waits.close()
                 return False
             graph.result()

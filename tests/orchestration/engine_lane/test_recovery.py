@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from dagster import DagsterEventType
 
+from agentflow_dagster.errors import ModelError
 from agentflow_dagster.orchestration.engine_lane.place import LostPlaceError, Place
 from agentflow_dagster.stores import engine_runs
 from agentflow_dagster.stores.connection import connect
@@ -16,8 +17,10 @@ from tests.conformance.records import told
 from tests.orchestration import lane
 from tests.orchestration.engine_lane.test_engine import CHAIN, until_asked
 from tests.orchestration.samples import TRIAGE
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
+    from agentflow_dagster.ports.model import ModelRequest
     from tests.orchestration.bench import Bench
 
 
@@ -189,3 +192,47 @@ async def test_one_that_tells_that_it_lives_keeps_its_place(bench: Bench) -> Non
     assert await asyncio.wait_for(waiting, 20) == []
     connection.terminate()
     await (await other.connect()).close(timeout=5)
+
+
+FAILING = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: partly}
+spec:
+  nodes:
+    shaky: {kind: ai.chat, with: {prompt: shaky}}
+    next: {kind: ai.chat, after: [shaky], with: {prompt: next}}
+    last: {kind: ai.chat, after: [next, slow], with: {prompt: last}}
+    slow: {kind: ai.chat, with: {prompt: slow}}
+"""
+
+
+def refusing(request: ModelRequest) -> str:
+    if request.messages[-1].content == "shaky":
+        raise ModelError("no", model="m", provider="p", status=400)
+    return "fine"
+
+
+async def test_what_has_failed_is_not_attempted_again(bench: Bench) -> None:
+    """And what waited for it is passed over once."""
+    bench.serve(FAILING)
+    bench.model.answer = refusing
+    bench.model.hang_on("slow")
+    run = bench.prepare("partly")
+    async with lane.engine(bench) as engine:
+        await engine.start(run.run_id)
+        await until_asked(bench, "slow")
+        await asyncio.to_thread(
+            wait_until, lambda: bench.ran(run.run_id).count(DagsterEventType.STEP_FAILURE, "shaky")
+        )
+    bench.model.label()
+    async with lane.engine(bench) as engine:
+        assert await engine.resume(run.run_id)
+        await engine.ended(run.run_id)
+    assert [r.messages[-1].content for r in bench.model.requests] == ["slow"]
+    ran = bench.ran(run.run_id)
+    assert ran.status == "FAILURE"
+    assert (ran.failed, ran.succeeded) == ({"shaky"}, {"slow"})
+    assert ran.count(DagsterEventType.STEP_FAILURE, "shaky") == 1
+    assert ran.told().count("Dependencies for step partly.next failed") == 1
+    assert ran.told().count("Dependencies for step partly.last were not executed") == 1

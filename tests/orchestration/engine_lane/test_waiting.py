@@ -14,6 +14,7 @@ from dagster import DagsterEventType
 from agentflow_dagster.errors import UsageError
 from tests.orchestration import lane
 from tests.orchestration.engine_lane.test_engine import until_asked
+from tests.orchestration.engine_lane.test_recovery import refusing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -303,3 +304,30 @@ def test_deadlines_pass_without_the_engine(bench: Bench) -> None:
     bench.serve(DELAY)
     ran = bench.run("reminder", {})
     assert ran.status == "SUCCESS"
+
+
+BESIDE = """\
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: beside}
+spec:
+  nodes:
+    shaky: {kind: ai.chat, with: {prompt: shaky}}
+    next: {kind: ai.chat, after: [shaky], with: {prompt: next}}
+    later: {kind: logic.delay, with: {for: 300ms}}
+    last: {kind: ai.chat, after: [later], with: {prompt: last}}
+"""
+
+
+async def test_one_in_which_a_step_has_failed_is_put_away_too(bench: Bench) -> None:
+    bench.serve(BESIDE)
+    bench.model.answer = refusing
+    async with lane.engine(bench) as engine:
+        run_id = await suspended(bench, engine, "beside", {})
+        assert not engine.running
+        await until_is(bench, run_id, "FAILURE")
+    ran = bench.ran(run_id)
+    assert (ran.failed, ran.succeeded) == ({"shaky"}, {"later", "last"})
+    asked = [request.messages[-1].content for request in bench.model.requests]
+    assert asked == ["shaky", "last"]
+    assert ran.told().count("Dependencies for step beside.next failed") == 1
