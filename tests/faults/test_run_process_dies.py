@@ -116,15 +116,25 @@ POINTS = [
 """The kinds of events as their table has them."""
 
 
-def dying(death: Death, work: Callable[[DagsterInstance], int]) -> Callable[..., int]:
-    """The work, in a process that dies at a point; to be called in a fork."""
+def kill_self() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dying(
+    death: Death,
+    work: Callable[[DagsterInstance], int],
+    *,
+    act: Callable[[], None] = kill_self,
+) -> Callable[..., int]:
+    """The work, in a process that dies at a point, or does what else it is to do there; to be
+    called in a fork."""
     left = [death.number]
 
     def reached(when: str, *what: str) -> None:
         if when == death.when and death.what in what:
             left[0] -= 1
             if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                act()
 
     in_order, note = OrderedEventLog._in_order, OrderedEventLog._note  # type: ignore[reportPrivateUsage]
     put, kinds, depth = PostgresStepStore.put, set[str](), [0]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agentflow_dagster.errors import RunError
+from agentflow_dagster.orchestration.warm.children import carry_out, go_on
+from agentflow_dagster.orchestration.warm.going_on import Ending
+from tests.conformance import process_lane
 from tests.faults.own_store import OwnStore
 from tests.faults.rig import Rig
 from tests.faults.test_engine_dies import MANY, TRANSFER, assert_done_once, of_each_run
+from tests.faults.test_run_process_dies import Death, dying
 from tests.orchestration.conftest import new_bench
 
 if TYPE_CHECKING:
@@ -71,6 +77,26 @@ def test_it_is_down_for_some_time(
     rig.until_ended(MANY)
     assert engine.is_alive()
     assert_done_once(rig, ledger, events)
+
+
+@pytest.mark.soak
+def test_a_run_in_a_process_of_its_own(rig: Rig, store: OwnStore, ledger: Ledger) -> None:
+    """The process ends without the database, and so does the next; one after that goes on."""
+    bench = rig.bench
+    bench.serve(TRANSFER)
+    bench.secrets.variables.update(ledger.variables)
+    run = process_lane.create(bench, "transfer", {"n": 0})
+    work = partial(carry_out, process_lane.asked_for(run))
+    # The first output is the run's input, the second that of a call that has been made.
+    gone = dying(Death("before", "output", 2), work, act=store.kill)
+    assert process_lane.in_own_process(bench, gone) != 0
+    next_ = partial(go_on, run.run_id, Ending("ended."))
+    assert process_lane.in_own_process(bench, next_) != 0
+    store.start()
+    assert process_lane.in_own_process(bench, next_) == 0
+    assert bench.ran(run.run_id).status == "SUCCESS"
+    assert ledger.entries("/debit") == ledger.entries("/credit") == Counter({0: 1})
+    assert ledger.calls("/debit").total() == 2
 
 
 @pytest.mark.soak
