@@ -32,6 +32,11 @@ async def owed(bench: Bench) -> list[str]:
         await connection.close(timeout=5)
 
 
+async def until_told(bench: Bench, run_id: str, type_: DagsterEventType, node: str) -> None:
+    """Waits until what was told of a step is committed: nobody else does."""
+    await asyncio.to_thread(wait_until, lambda: bench.ran(run_id).count(type_, node))
+
+
 async def test_what_has_ended_is_not_done_again(bench: Bench) -> None:
     bench.serve(CHAIN)
     bench.model.hang_on("two")
@@ -39,6 +44,7 @@ async def test_what_has_ended_is_not_done_again(bench: Bench) -> None:
     async with lane.engine(bench) as engine:
         await engine.start(run.run_id)
         await until_asked(bench, "two")
+        await until_told(bench, run.run_id, DagsterEventType.STEP_START, "second")
     assert bench.ran(run.run_id).status == "STARTED"
     assert await owed(bench) == [run.run_id]
     bench.model.label()
@@ -67,6 +73,7 @@ async def test_it_is_recorded_as_if_nothing_had_happened(bench: Bench) -> None:
     async with lane.engine(bench) as engine:
         await engine.start(run.run_id)
         await until_asked(bench, prompt)
+        await until_told(bench, run.run_id, DagsterEventType.STEP_START, "draft")
     bench.model.label()
     async with lane.engine(bench) as engine:
         await engine.resume(run.run_id)
@@ -222,9 +229,7 @@ async def test_what_has_failed_is_not_attempted_again(bench: Bench) -> None:
     async with lane.engine(bench) as engine:
         await engine.start(run.run_id)
         await until_asked(bench, "slow")
-        await asyncio.to_thread(
-            wait_until, lambda: bench.ran(run.run_id).count(DagsterEventType.STEP_FAILURE, "shaky")
-        )
+        await until_told(bench, run.run_id, DagsterEventType.STEP_FAILURE, "shaky")
     bench.model.label()
     async with lane.engine(bench) as engine:
         assert await engine.resume(run.run_id)
