@@ -21,6 +21,8 @@ from dagster._core.execution.plan.execute_plan import inner_plan_execution_itera
 from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.executor.in_process import InProcessExecutor
+from dagster._utils.timing import time_execution_scope
+from dagster_shared.utils.timing import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,37 +46,38 @@ _TOLD = {
 
 
 class ResumingExecutor(InProcessExecutor):
-    """Dagster's in-process executor, unless it is to go on with a run."""
+    """Dagster's in-process executor, which can also go on with a run."""
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
         """Executes the steps that have not ended."""
-        if not plan_context.resume_from_failure:
-            yield from super().execute(plan_context, execution_plan)
-            return
+        goes_on = plan_context.resume_from_failure
+        past = _past(plan_context.instance, plan_context.run_id) if goes_on else []
         here = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
-        told = f"Executing the steps that have not ended in process (pid: {os.getpid()})"
+        which = "the steps that have not ended" if goes_on else "steps"
+        told = f"Executing {which} in process (pid: {os.getpid()})"
         yield DagsterEvent.engine_event(plan_context, told, event_specific_data=here)
-        past = _past(plan_context.instance, plan_context.run_id)
         # They are in the record: it is for whoever looks at these events to fail the run.
         yield from (event for event in past if event.is_step_failure)
-        yield from ExecuteRunWithPlanIterable(
-            execution_plan=execution_plan,
-            iterator=partial(_execute, past=past),
-            execution_context_manager=PlanExecutionContextManager(
-                job=plan_context.job,
-                retry_mode=plan_context.retry_mode,
+        with time_execution_scope() as timer:
+            yield from ExecuteRunWithPlanIterable(
                 execution_plan=execution_plan,
-                run_config=plan_context.run_config,
-                dagster_run=plan_context.dagster_run,
-                instance=plan_context.instance,
-                raise_on_error=plan_context.raise_on_error,
-                output_capture=plan_context.output_capture,
-                step_dependency_config=self.step_dependency_config,
-            ),
-        )
-        told = f"Finished steps in process (pid: {os.getpid()})"
+                iterator=partial(_execute, past=past),
+                execution_context_manager=PlanExecutionContextManager(
+                    job=plan_context.job,
+                    retry_mode=plan_context.retry_mode,
+                    execution_plan=execution_plan,
+                    run_config=plan_context.run_config,
+                    dagster_run=plan_context.dagster_run,
+                    instance=plan_context.instance,
+                    raise_on_error=plan_context.raise_on_error,
+                    output_capture=plan_context.output_capture,
+                    step_dependency_config=self.step_dependency_config,
+                ),
+            )
+        took = format_duration(timer.millis)
+        told = f"Finished steps in process (pid: {os.getpid()}) in {took}"
         yield DagsterEvent.engine_event(plan_context, told, event_specific_data=here)
 
 
@@ -160,6 +163,8 @@ class _GoingOn(ActiveExecution):
     def concurrency_event_iterator(
         self, plan_context: PlanExecutionContext | PlanOrchestrationContext
     ) -> Iterator[DagsterEvent]:
-        # Dagster's loop looks for what is to be skipped after a step; here that may come first.
+        # Dagster's loop looks only after a step for what is to be skipped or given up, and for the
+        # latter last: what is to be skipped because of that it would wait for, at full speed and
+        # for ever, where no step is left to be executed. And here it may be the first that comes.
         yield from self.plan_events_iterator(plan_context)
         yield from super().concurrency_event_iterator(plan_context)

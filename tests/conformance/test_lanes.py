@@ -45,6 +45,18 @@ if TYPE_CHECKING:
 
     Lane = Callable[[Bench, str, JsonObject | None], Ran]
 
+JOINED = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: joined}
+spec:
+  nodes:
+    a_way: {kind: logic.switch, with: {cases: {never: "{{1 == 2}}"}, default: other}}
+    never: {kind: ai.chat, after: [a_way.never], with: {prompt: never}}
+    z_fails: {kind: ai.chat, with: {prompt: fails}}
+    z_lost: {kind: ai.chat, after: [z_fails], with: {prompt: lost}}
+    z_joins: {kind: ai.chat, after: [z_lost, never], with: {prompt: joins}}
+"""
 BOTH_FAIL = """
 apiVersion: agentflow.io/v1
 kind: Agent
@@ -241,6 +253,19 @@ def test_timeouts(bench: Bench, handled: bool) -> None:
     bench.serve(agent("patient", nodes))
     stock = alike(bench, "patient", scripted=lambda: bench.model.hang_on("slow"))
     assert stock.status == ("SUCCESS" if handled else "FAILURE")
+
+
+def test_a_way_that_is_not_taken_joins_one_that_is_given_up(bench: Bench) -> None:
+    """Dagster's own executor never ends here: nothing is executed after the failure."""
+    bench.serve(JOINED)
+
+    def failing() -> None:
+        def answer(_: ModelRequest) -> JsonValue:
+            raise ModelError("No.", model="small", provider="small", status=500)
+
+        bench.model.answer = answer
+
+    assert alike(bench, "joined", scripted=failing).status == "FAILURE"
 
 
 def test_errors_that_are_handled_at_once(bench: Bench) -> None:
