@@ -121,7 +121,8 @@ def test_what_only_its_owner_may_read(up: Up) -> None:
     assert {
         p.name: oct(p.stat().st_mode & 0o777) for p in home.iterdir() if p.is_dir()
     } == dict.fromkeys(
-        ("artifacts", "dagster", "dagster-artifacts", "dagster-direct", "logs"), "0o700"
+        ("artifacts", "dagster", "dagster-artifacts", "dagster-direct", "logs", "runs-under-way"),
+        "0o700",
     )
     assert home.stat().st_mode & 0o066 == 0
     for name in ("token", "up.json"):
