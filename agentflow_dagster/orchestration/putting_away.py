@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus
 
-from agentflow_dagster.errors import AgentFlowError
+from agentflow_dagster.errors import RunError
 from agentflow_dagster.orchestration.engine_lane.asking import engine_socket
 from agentflow_dagster.orchestration.warm.asking import Resume, ask, warm_parent
 from agentflow_dagster.orchestration.warm.going_on import is_of_agents
@@ -49,9 +49,12 @@ def give_up(run: DagsterRun, instance: DagsterInstance, store: HeldStore) -> Cal
         store: What it waits for.
     """
 
-    def away(told: str) -> None:
+    def is_now(status: DagsterRunStatus) -> bool:
         current = instance.get_run_by_id(run.run_id)
-        if current is None or current.status != DagsterRunStatus.STARTED:
+        return current is not None and current.status == status
+
+    def away(told: str) -> None:
+        if not is_now(DagsterRunStatus.STARTED):
             return
         events = instance.event_log_storage
         if events.supports_global_concurrency_limits:
@@ -59,6 +62,8 @@ def give_up(run: DagsterRun, instance: DagsterInstance, store: HeldStore) -> Cal
         # First: an answer that comes before the next line is looked for until the run is suspended.
         store.hand_over(run.run_id, held=False)
         _report(DagsterEventType.RUN_SUSPENDED, told, run, instance)
+        if not is_now(DagsterRunStatus.SUSPENDED):
+            return  # Somebody has it canceled in this moment, of which this process will be told.
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
@@ -88,8 +93,8 @@ async def until_at_rest(
             if activity.at_rest and waits.idle:
                 try:
                     away(waits.told())  # On this thread: nothing goes on meanwhile.
-                except AgentFlowError as problem:
-                    _log.warning("The run cannot be put away now: %s", problem)
+                except Exception:  # noqa: BLE001 - it is tried again; Dagster's storage raises its own
+                    _log.warning("The run cannot be put away now.", exc_info=True)
 
     activity.enter()
     watching = asyncio.create_task(watch())
@@ -105,9 +110,11 @@ def wake(run: DagsterRun, store: WaitStore) -> bool:
     Raises:
         RunError: there is no warm parent, or it refused.
     """
-    path = warm_parent()
-    if path is None or run.status != DagsterRunStatus.SUSPENDED:
+    if run.status != DagsterRunStatus.SUSPENDED:
         return False
+    path = warm_parent()
+    if path is None:
+        raise RunError(f"Run {run.run_id} needs a warm parent to go on: agentflow up.")
     if ask(path, Resume(run_id=run.run_id, of_agent=True)).pid is None:
         return False
     store.hand_over(run.run_id, held=True)

@@ -47,6 +47,7 @@ _ALONE = sa.select(sa.func.pg_advisory_xact_lock(EVENT_ORDER), sa.func.pg_notify
 
 _STATUS = sa.text("SELECT status FROM runs WHERE run_id = :run_id FOR UPDATE")
 _OF_ASSETS = ASSET_EVENTS | ASSET_CHECK_EVENTS
+_NOT_ONCE_CANCELING = {DagsterEventType.RUN_START, DagsterEventType.RUN_SUSPENDED}
 _NO_ID = 0
 """Of an asset that is planned, its event's id is not kept."""
 _IDLE, _MORE = 1, 63
@@ -133,10 +134,10 @@ class Runs(OwedRuns):
     def handle_run_event(
         self, run_id: str, event: DagsterEvent, update_timestamp: datetime | None = None
     ) -> None:
-        """Notes what an event makes of a run; one that is to be canceled does not start any more,
-        and is canceled by its process, which will have been told."""
+        """Notes what an event makes of a run; one that is to be canceled neither starts nor is
+        suspended any more, and is canceled by its process, which will have been told."""
         with self._one_transaction() as connection:
-            if event.event_type == DagsterEventType.RUN_START:
+            if event.event_type in _NOT_ONCE_CANCELING:
                 status = connection.execute(_STATUS, {"run_id": run_id}).scalar()
                 if status == DagsterRunStatus.CANCELING.value:
                     return

@@ -7,18 +7,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from dagster import DagsterEvent, DagsterRun, DagsterRunStatus
 
 from agentflow_dagster.engine.activity import Activity
-from agentflow_dagster.errors import StoreError
+from agentflow_dagster.errors import RunError
 from agentflow_dagster.orchestration import putting_away
 from agentflow_dagster.orchestration.held_waits import HeldWaits
-from agentflow_dagster.orchestration.putting_away import until_at_rest
+from agentflow_dagster.orchestration.putting_away import give_up, until_at_rest, wake
+from agentflow_dagster.orchestration.warm.asking import SOCKET_VARIABLE
 from agentflow_dagster.ports.waits import Asked
 from agentflow_dagster.stores import wait_rows
 from agentflow_dagster.stores.connection import connect
+from tests.orchestration.engine_lane.test_engine import CHAIN
 
 if TYPE_CHECKING:
     from agentflow_dagster.stores import Stores
+    from tests.orchestration.bench import Bench
 
 RUN = "0b2c6a0e-7a1d-4c55-9d2e-6f1f0c9a7c11"
 ASKED = Asked("approval", {"ask": "Pay?"}, people=("mara",))
@@ -35,7 +39,7 @@ class Away:
     def __call__(self, told: str) -> None:
         self.told.append(told)
         if len(self.told) <= self.failures:
-            raise StoreError("away")
+            raise OSError("away")
         for wait in self.stores.waits.waits(run_id=RUN):
             self.stores.waits.decide(wait.id, {"approved": True}, by="mara")
 
@@ -109,3 +113,31 @@ async def test_who_looks_for_an_answer(stores: Stores, database_url: str) -> Non
     store.take([wait.id])
     store.hand_over(RUN, held=False)
     assert await looked_for(database_url) == []
+
+
+def test_nobody_can_wake_it(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks for answers waits longer then, and looks again; one that has its process is not
+    to be woken."""
+    monkeypatch.delenv(SOCKET_VARIABLE, raising=False)
+    waits = DagsterRun("job", run_id=RUN, status=DagsterRunStatus.SUSPENDED)
+    with pytest.raises(RunError, match="needs a warm parent"):
+        wake(waits, stores.waits)
+    assert not wake(waits.with_status(DagsterRunStatus.STARTED), stores.waits)
+
+
+def test_one_that_is_being_canceled_stays(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process is to end it; were it suspended, nobody would."""
+    bench.serve(CHAIN)
+    run = bench.prepare("chain")
+    bench.instance.report_dagster_event(DagsterEvent("PIPELINE_START", run.job_name), run.run_id)
+    handing_over = bench.stores.waits.hand_over
+
+    def as_somebody_cancels(run_id: str, *, held: bool) -> None:
+        handing_over(run_id, held=held)
+        bench.instance.report_run_canceling(run)
+
+    monkeypatch.setattr(bench.stores.waits, "hand_over", as_somebody_cancels)
+    give_up(run, bench.instance, bench.stores.waits)("'pay' waits")
+    found = bench.instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status == DagsterRunStatus.CANCELING

@@ -213,13 +213,14 @@ def test_what_an_event_makes_of_its_run_is_stored_with_it_or_not_at_all(
     assert status(second, run) == "STARTING"
 
 
-def test_a_run_that_is_to_be_canceled_does_not_seem_to_start(
-    writers: tuple[DagsterInstance, DagsterInstance],
+@pytest.mark.parametrize("event", ["PIPELINE_START", "RUN_SUSPENDED"])
+def test_a_run_that_is_to_be_canceled_seems_neither_to_start_nor_to_be_suspended(
+    writers: tuple[DagsterInstance, DagsterInstance], event: str
 ) -> None:
     first, second = writers
     run = first.create_run_for_job(does_nothing)
     second.report_run_canceling(run)
-    first.report_dagster_event(DagsterEvent("PIPELINE_START", "job"), run.run_id)
+    first.report_dagster_event(DagsterEvent(event, "job"), run.run_id)
     assert status(second, run) == "CANCELING"
 
 
