@@ -17,8 +17,9 @@ BIN := .venv/bin
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-environment: ## Make .venv (the other targets do so themselves)
+environment: ## Make .venv and the widgets' bundle (the other targets do so themselves)
 	@.ci/environment
+	@.ci/graph || echo "The widgets' bundle was not made: widgets show pictures in its place." >&2
 
 demo: environment ## Show AgentFlow at work: an agent, a webhook, its runs in the Dagster UI
 	@exec $(BIN)/agentflow demo $(ARGS)
@@ -55,10 +56,12 @@ lock: environment ## Write requirements.lock from pyproject.toml (ARGS=--upgrade
 	@.ci/environment
 
 wheel: environment ## Build the wheel into dist/
+	@.ci/graph
 	$(BIN)/hatchling build -t wheel
 
 clean: ## Remove the environment and what tools left behind (not .agentflow, which holds data)
 	rm -rf .venv dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf agentflow_dagster/jupyter/static extensions/graph/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: screenshots

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
+    from agentflow_dagster.ports.model import Usage
     from agentflow_dagster.spec.checks import CheckResult
     from agentflow_dagster.spec.diagnostics import Diagnostic
 
@@ -54,6 +56,8 @@ class RunError(AgentFlowError):
         hint: What to do about it.
         retryable: Whether another attempt may succeed.
         traceback: Where in whose code it happened, for the one who has to mend it.
+
+    `usage` has what calls of models took before it failed.
     """
 
     def __init__(
@@ -62,10 +66,16 @@ class RunError(AgentFlowError):
         super().__init__(message, hint=hint)
         self.retryable = retryable
         self.traceback = traceback
+        self.usage: tuple[Usage, ...] = ()
 
 
 class StepTimeout(RunError):
     """A step was still at work at its time limit."""
+
+
+class UnknownOutcome(RunError):
+    """A step was under way when its process ended, and is not to be repeated: nobody knows whether
+    it was done."""
 
 
 class ModelError(RunError):
@@ -87,6 +97,26 @@ class ModelError(RunError):
         self.status = status
 
 
+class BudgetError(RunError):
+    """A call might cost more than there is left to spend; it was not made.
+
+    Args:
+        message: What went wrong, with the figures.
+        budget: Which: `run`, `agent`, `workspace`.
+        limit_usd: What may be spent.
+        left_usd: What of it is neither spent nor set aside.
+        hint: What to do about it.
+    """
+
+    def __init__(
+        self, message: str, *, budget: str, limit_usd: Decimal, left_usd: Decimal, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=False)
+        self.budget = budget
+        self.limit_usd = limit_usd
+        self.left_usd = left_usd
+
+
 class CodeError(RunError):
     """The author's code raised, or went past a limit. `traceback` shows the author's lines only."""
 
@@ -95,6 +125,23 @@ class CodeError(RunError):
     ) -> None:
         super().__init__(message, retryable=retryable, traceback=traceback)
         self.stdout = stdout
+
+
+class NotebookFailed(RunError):
+    """A notebook did not come to its end. `notebook` is the path of what there is of it; "" where
+    nothing is."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        notebook: str = "",
+        hint: str = "",
+        retryable: bool = True,
+        traceback: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable, traceback=traceback)
+        self.notebook = notebook
 
 
 class ChecksFailed(RunError):
@@ -108,14 +155,27 @@ class ChecksFailed(RunError):
 class ValueNotStorable(RunError):
     """A step's value has no stored form. `path` says where in the value it stands."""
 
-    def __init__(self, path: str, type_name: str) -> None:
+    def __init__(self, path: str, type_name: str, *, hint: str = "") -> None:
         super().__init__(
             f"{path or 'the value'} is a {type_name}, which cannot pass from one step to the next.",
-            hint="Pass JSON values, bytes or a DataFrame; convert it in the node that makes it.",
+            hint=hint or "Pass JSON values, tables, arrays or bytes; convert it where it is made.",
             retryable=False,
         )
         self.path = path
         self.type_name = type_name
+
+
+class TypeNotKnown(RunError):
+    """A stored value is of a type that is not registered in this process."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"A value is of the registered type {name!r}, which is not known here.",
+            hint="Register it in a setup cell (agentflow_dagster.register_type), or install the "
+            "package that gives it.",
+            retryable=False,
+        )
+        self.name = name
 
 
 class StoreError(AgentFlowError):

@@ -1,4 +1,5 @@
-"""Collects the tests of agent documents in pytest: `pytest --agentflow`.
+"""Collects the tests of agent documents in pytest: `pytest --agentflow`; keeps tests from calling
+real models; has fixtures for what stands in for them.
 
 Every pytest of an environment loads this, so it imports next to nothing, and collects nothing that
 was not asked for: what tests call may cost money.
@@ -6,13 +7,15 @@ was not asked for: what tests call may cost money.
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
     from _pytest._code.code import TerminalRepr, TracebackStyle
@@ -22,9 +25,14 @@ if TYPE_CHECKING:
     from agentflow_dagster.operations.testing import DocumentTests
     from agentflow_dagster.operations.testing.agents import FindPlan
     from agentflow_dagster.ports.document_tests import TestReport
+    from agentflow_dagster.ports.model import Model
     from agentflow_dagster.spec.diagnostics import Position
+    from agentflow_dagster.testing import Cassette, ModelServer, Price, ScriptedModel
+    from agentflow_dagster.testing.cassettes import Mode
+    from agentflow_dagster.testing.scripted import Turns
 
 _OPTION = "agentflow"
+_REAL_MODELS = "AGENTFLOW_REAL_MODELS"
 _ENDINGS = (".yaml", ".yml", ".json", ".py", ".ipynb")
 
 
@@ -43,7 +51,86 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     told = "collect the tests of AgentFlow's agents (`spec.tests`), which run what is not mocked"
     group = parser.getgroup("agentflow")
     group.addoption("--agentflow", action="store_true", default=False, help=told)
-    parser.addini(_OPTION, f"as --agentflow: {told}", type="bool", default=False)
+    told = "what the fixture model_cassette does; replay unless AGENTFLOW_CASSETTES says otherwise"
+    group.addoption("--model-cassettes", choices=("replay", "record", "auto"), help=told)
+    parser.addini(_OPTION, "as --agentflow", type="bool", default=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Has calls of real models refused, here and in child processes."""
+    told = "real_models: calls real models, which costs money"
+    config.addinivalue_line("markers", told)
+    # As `models.guard` reads it, which is not imported here: every pytest loads this.
+    os.environ.setdefault(_REAL_MODELS, "0")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Lets a test call real models that is marked so."""
+    if item.get_closest_marker("real_models") is None:
+        return (yield)
+    before = os.environ[_REAL_MODELS]
+    os.environ[_REAL_MODELS] = "1"
+    try:
+        return (yield)
+    finally:
+        os.environ[_REAL_MODELS] = before
+
+
+@pytest.fixture
+def model_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
+    """A server that stands in for every provider: the environment points them at it."""
+    from agentflow_dagster.testing import ModelServer
+
+    with ModelServer() as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture
+def scripted_model() -> Iterator[Callable[..., ScriptedModel]]:
+    """`scripted_model("judge", ["yes"])` answers as `test/judge` until the test ends."""
+    from contextlib import ExitStack
+
+    from agentflow_dagster.testing import ScriptedModel
+
+    with ExitStack() as until_the_end:
+
+        def script(
+            name: str, turns: Turns = ("ok",), *, price: Price | None = None
+        ) -> ScriptedModel:
+            model = ScriptedModel(turns, name=name, price=price)
+            return until_the_end.enter_context(model)
+
+        yield script
+
+
+@pytest.fixture
+def model_cassette(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Cassette]:
+    """`model_cassette()` is a model that replays what was recorded for this test, in the folder
+    `cassettes` beside its file. `pytest --model-cassettes=record` asks the model that is given, or
+    that the environment configures; `auto` asks it what was not recorded."""
+    from agentflow_dagster.models import ModelPlane
+    from agentflow_dagster.testing import Cassette
+    from agentflow_dagster.testing.recorded import secrets_of
+
+    asked = request.config.getoption("--model-cassettes")
+    mode = cast("Mode", asked or os.environ.get("AGENTFLOW_CASSETTES", "replay"))
+    test = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    folder = request.path.parent / "cassettes" / request.path.stem
+
+    def cassette(model: Model | None = None, *, name: str = "") -> Cassette:
+        file = folder / f"{test}-{name}.yaml" if name else folder / f"{test}.yaml"
+        if mode not in {"record", "auto"}:
+            return Cassette(file, mode=mode)
+        monkeypatch.setenv(_REAL_MODELS, "1")
+        model = model or ModelPlane(os.environ)
+        return Cassette(file, model, mode=mode, secrets=secrets_of(os.environ))
+
+    return cassette
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> AgentFile | None:

@@ -1,28 +1,37 @@
-"""How well the analysis of cells finds what one takes from another, on 80 labelled pairs.
+"""How well what cells take from each other is found, on 80 labelled pairs of cells.
 
     python benchmarks/dataflow_accuracy.py [--failing]
 
-What a label means, and how it is counted, is in dataflow/README.md. Of the text alone, as it is
-analysed where no kernel has seen the cells run. `--failing` names the pairs of the tuning half that
-are not found as labelled; those of the held-out half are shown to nobody. Prints a table and one
-line of JSON.
+What a label means, and how it is counted, is in dataflow/README.md. Of the text alone, of what
+ipyflow saw when the cells ran, and of both together, as the wiring of a notebook takes them.
+`--failing` names the pairs of the tuning half that are not found as labelled; those of the held-out
+half are shown to nobody. Prints a table, and writes `results.json` and docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from agentflow_dagster.notebook.dataflow import analyse
-from benchmarks.dataflow.pairs import HALVES, Pair, pairs_of
+from agentflow_dagster.notebook.flow.links import follow
+from agentflow_dagster.notebook.seen_names import could_read
+from benchmarks.dataflow.live import live_notebook
+from benchmarks.dataflow.pairs import HALVES, Half, Pair, pairs_of
+from benchmarks.results import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from agentflow_dagster.notebook.seen import Seen
+
+Way: TypeAlias = Literal["static", "ipyflow", "both"]
+WAYS: tuple[Way, ...] = ("static", "ipyflow", "both")
+FIRST, SECOND = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +40,30 @@ class Found:
 
     Args:
         pair: The pair.
-        reads: The names that the second cell takes from the first.
+        reads: The names that the second cell takes from the first, by how they are found.
         doubts: Whether it says that it cannot know.
     """
 
     pair: Pair
-    reads: frozenset[str]
+    reads: dict[Way, frozenset[str]]
     doubts: bool
 
 
-def found(pair: Pair) -> Found:
-    """Analyses the two cells, each by itself, and puts together what they do."""
-    first, second = analyse(pair.first), analyse(pair.second)
-    made = first.defines.keys() | first.mutates.keys()
-    asked = second.reads.keys() | second.perhaps.keys() | second.builtins.keys()
-    return Found(pair, frozenset(made & asked), bool(first.unknown or second.unknown))
+def find(pair: Pair, seen: Seen) -> Found:
+    """What the text of a pair says, what was seen, and what both say together."""
+    links = follow((pair.before, pair.first, pair.second))
+    text = frozenset(links.taken(FIRST, SECOND))
+    raw = frozenset[str]().union(
+        *(e.made | e.changed for e in seen.edges if (e.maker, e.reader) == (FIRST, SECOND))
+    )
+    both = text | could_read(raw, SECOND, links)
+    doubts = any(links.blind(cell) for cell in range(3))
+    return Found(pair, {"static": text, "ipyflow": raw, "both": both}, doubts)
 
 
-def shares(found: Iterable[Found]) -> dict[str, float]:
+def shares(found: Iterable[Found], way: Way) -> dict[str, float]:
     """Precision and recall, of edges and of pairs, without those that nobody can decide."""
-    decidable = [(one.reads, set(one.pair.reads)) for one in found if not one.pair.undecidable]
+    decidable = [(one.reads[way], set(one.pair.reads)) for one in found if not one.pair.undecidable]
     right = sum(len(got & wanted) for got, wanted in decidable)
     depend = sum(bool(got) and bool(wanted) for got, wanted in decidable)
     return {
@@ -61,25 +74,41 @@ def shares(found: Iterable[Found]) -> dict[str, float]:
     }
 
 
+def measured(half: Half, found: list[Found]) -> dict[str, float]:
+    """The figures of one half, by the names that `results.json` has for them."""
+    begin = "notebook.dataflow" + ("" if half == "held_out" else "_tuning")
+    told: dict[str, float] = {}
+    for way in WAYS:
+        for name, share in shares(found, way).items():
+            told[f"{begin}_{name}" if way == "both" else f"{begin}_{way}_{name}"] = share
+    undecidable = [one for one in found if one.pair.undecidable]
+    known = [one.doubts or one.reads["both"] == frozenset(one.pair.reads) for one in undecidable]
+    told[f"{begin}_undecidable_told_or_right"] = sum(known) / len(known)
+    return {name: round(share, 3) for name, share in told.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Counts what the analysis of cells finds.")
     parser.add_argument("--failing", action="store_true", help="name what is not as labelled")
     failing = parser.parse_args().failing
-    told: dict[str, float] = {}
-    for half in HALVES:
-        all_found = [found(pair) for pair in pairs_of(half)]
-        counted = {f"text.{half}.{name}": share for name, share in shares(all_found).items()}
-        told |= {name: round(share, 3) for name, share in counted.items()}
-        undecidable = [one for one in all_found if one.pair.undecidable]
-        doubted = sum(one.doubts for one in undecidable)
-        told[f"text.{half}.undecidable_told"] = round(doubted / len(undecidable), 3)
-        if failing and half == "tuning":
-            for one in all_found:
-                if not one.pair.undecidable and one.reads != frozenset(one.pair.reads):
-                    print(f"{one.pair.id}: {sorted(one.reads)}, not {list(one.pair.reads)}")
-    for name, share in told.items():
-        print(f"{name:34} {share:>6}")
-    print(json.dumps({"dataflow": told}))
+    load = os.getloadavg()[0]
+    figures: dict[str, float] = {}
+    with live_notebook() as notebook:
+        for half in HALVES:
+            found = [find(pair, notebook.seen(pair)) for pair in pairs_of(half)]
+            figures |= measured(half, found)
+            if failing and half == "tuning":
+                _print_failing(found)
+    for name, share in figures.items():
+        print(f"{name:48} {share:>6}")
+    record(figures, load=load)
+
+
+def _print_failing(found: Iterable[Found]) -> None:
+    for one in found:
+        for way, reads in one.reads.items():
+            if not one.pair.undecidable and reads != frozenset(one.pair.reads):
+                print(f"{way:8} {one.pair.id}: {sorted(reads)}, not {list(one.pair.reads)}")
 
 
 if __name__ == "__main__":

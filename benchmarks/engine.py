@@ -65,7 +65,7 @@ from agentflow_dagster.stores import database_url, open_stores
 from agentflow_dagster.stores.connection import connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from dagster import DagsterRun
 
@@ -148,6 +148,10 @@ def new_run(made: Blueprint, run_id: str) -> DagsterRun:
     return cast("Any", made.run)._replace(run_id=run_id)
 
 
+def _handing_out(model: SlowModel) -> Callable[[object], SlowModel]:
+    return lambda _: model
+
+
 @asynccontextmanager
 async def bench(folder: Path) -> AsyncGenerator[Bench]:
     """An engine on a database of its own."""
@@ -162,10 +166,11 @@ async def bench(folder: Path) -> AsyncGenerator[Bench]:
         instance = stack.enter_context(DagsterInstance.from_config(str(home)))
         kinds = builtin_kinds()
         model = SlowModel()
-        handed: Any = SimpleNamespace(adapter=lambda: model)
+        handed: Any = SimpleNamespace(adapter=_handing_out(model))
         code: Any = SimpleNamespace(adapter=lambda: None, notebooks=lambda: None, data=lambda: None)
         secrets: Any = SimpleNamespace(adapter=lambda: EnvironmentSecrets({}), environment=dict)
-        resources = {"model": handed, "code": code, "secrets": secrets, "stores": object()}
+        kept: Any = SimpleNamespace(open=lambda: stores)
+        resources = {"model": handed, "code": code, "secrets": secrets, "stores": kept}
         writer = Writer(lambda: connect(url))
         work = asyncio.create_task(writer.run())
         stack.callback(work.cancel)

@@ -32,8 +32,8 @@ class CodeResource(ConfigurableResource[Any]):
         from agentflow_dagster.notebook import PapermillNotebooks
         from agentflow_dagster.operations import Project
 
-        folder = Project.find(Path(__file__).parent).root / "notebooks"
-        return PapermillNotebooks(folder, self.adapter())
+        project = Project.find(Path(__file__).parent)
+        return PapermillNotebooks(project.root / "notebooks", project.run_files)
 
     def data(self) -> Path:
         """The folder whose files `transform.table` reads."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 
 if TYPE_CHECKING:
     from agentflow_dagster.ports.model import Model
+    from agentflow_dagster.stores import Stores
 
 
 class ModelResource(ConfigurableResource[Any]):
-    """LiteLLM where a provider's key or base URL is in the environment; offline otherwise."""
+    """The models that the environment and `models.yaml` name; offline where there is none."""
 
-    def adapter(self) -> Model:
-        """The model port."""
-        from agentflow_dagster.models import ConfiguredModel
+    def adapter(self, stores: Stores) -> Model:
+        """The model port; calls are charged to the stores' account."""
+        from agentflow_dagster.operations import Project
+        from agentflow_dagster.operations.models import project_models
 
-        return ConfiguredModel(os.environ)
+        project = Project.find(Path(__file__).parent)
+        return project_models(project, ledger=stores.ledger, memo=stores.memo)

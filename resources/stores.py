@@ -32,7 +32,9 @@ class StoresResource(ConfigurableResource[Any]):
         return self._stores  # type: ignore[return-value]
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:
-        """Gives connections back."""
+        """Gives back connections, and what was leased of budgets; accounts of calls are stored."""
         del context
+        if self._stores is not None:
+            self._stores.ledger.close()  # type: ignore[attr-defined]
         self._stores = None
         self._open.close()

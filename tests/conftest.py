@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import uuid
 from pathlib import Path
@@ -12,11 +15,14 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from agentflow_dagster.notebook.kernels import __main__ as kernels
+from agentflow_dagster.operations.components import KERNEL_IMPORTS
 from agentflow_dagster.stores import Stores, open_stores
 from agentflow_dagster.stores.embedded import EmbeddedPostgres
 from agentflow_dagster.stores.engine import create_engine
 from agentflow_dagster.stores.migration import migrate
 from tests.support.sharing import ByFile, longest_first
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -66,6 +72,21 @@ def postgres_url(open_folder: Path) -> Generator[str]:
     """The URL of the session's PostgreSQL server."""
     with EmbeddedPostgres(open_folder / "postgres") as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def pool() -> Generator[str]:
+    """Where kernels are to be had that are ready: the pool of a running project."""
+    with tempfile.TemporaryDirectory(prefix="agentflow-") as folder:
+        path = Path(folder) / "kernels"
+        command = [sys.executable, "-X", "utf8", kernels.__file__, "--socket", str(path)]
+        process = subprocess.Popen(
+            [*command, "--import", *KERNEL_IMPORTS], env={**os.environ, "TMPDIR": folder}
+        )
+        wait_until(path.exists)
+        yield str(path)
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 @pytest.fixture(scope="session")

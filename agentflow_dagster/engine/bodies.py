@@ -48,7 +48,9 @@ class StepBodies:
     async def run(self, body: str, index: int | None, names: Mapping[str, Value]) -> BodyRun:
         """Runs a body once; steps of it that an earlier attempt finished are not run again."""
         inside = self._step.bodies[body]
-        which = f".{body}" if index is None else f"[{index}]"
+        # A loop's only body goes without saying.
+        which = "" if body == "body" and index is not None else f".{body}"
+        which += "" if index is None else f"[{index}]"
         around = self._attempt.surroundings
         surroundings = Surroundings(
             path=f"{around.path}{self._step.name}{which}.",
@@ -77,6 +79,18 @@ class StepBodies:
             self._under_way -= 1
             if not self._under_way:
                 activity.enter()
+
+    def is_external(self, body: str) -> bool:
+        """Whether anything in a body changes something outside."""
+        return self._is_external(self._step.bodies[body])
+
+    def _is_external(self, inside: PlanBody) -> bool:
+        kinds = self._services.kinds
+        return any(
+            kinds[step.node.kind].effects == "external"
+            or any(map(self._is_external, step.bodies.values()))
+            for step in inside.steps
+        )
 
     def evaluate(self, template: JsonValue, names: Mapping[str, Value]) -> Value:
         """Fills in the expressions of a config field that is evaluated around the bodies."""

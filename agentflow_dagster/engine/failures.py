@@ -14,12 +14,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agentflow_dagster.engine.redaction import Redactor
+    from agentflow_dagster.graph.code_places import CodePlace
     from agentflow_dagster.spec.checks import CheckResult
     from agentflow_dagster.spec.values import JsonObject, Value
 
 
-def run_error(failure: Exception, node: str, redactor: Redactor) -> RunError:
-    """The failure of a node's attempt, fit to be logged, stored and shown."""
+def run_error(
+    failure: Exception, node: str, redactor: Redactor, place: CodePlace | None = None
+) -> RunError:
+    """The failure of a node's attempt, fit to be logged, stored and shown.
+
+    Args:
+        failure: What was raised.
+        node: The node's name.
+        redactor: Takes secrets out.
+        place: Where the node's code stands in its author's notebook.
+    """
+    found = _fit_to_tell(failure, node, redactor)
+    if place is not None:
+        found.message = place.told(found.message, node)
+        found.args = (found.message,)
+        found.traceback = place.told(found.traceback, node)
+    return found
+
+
+def _fit_to_tell(failure: Exception, node: str, redactor: Redactor) -> RunError:
     if isinstance(failure, ValidationError):
         return _unfit_config(failure, node, redactor)
     if isinstance(failure, RunError):

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from agentflow_dagster.engine.failures import told
 from agentflow_dagster.engine.reach import reaches
 from agentflow_dagster.engine.recorder import NoRecorder
+from agentflow_dagster.engine.spending import figures, usage_of
 from agentflow_dagster.engine.step import run_attempt
 from agentflow_dagster.engine.unknown import UnknownEnd
 from agentflow_dagster.errors import RunError, StoreError
-from agentflow_dagster.ports.model import Usage
 from agentflow_dagster.ports.stores import StepOutput
 from agentflow_dagster.spec.units import seconds
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.engine.recorder import Recorder
     from agentflow_dagster.engine.step import Attempt, Services, StepResult
     from agentflow_dagster.graph.plan import Plan, PlanStep
+    from agentflow_dagster.ports.model import Usage
     from agentflow_dagster.spec.document import Retry
     from agentflow_dagster.spec.values import JsonObject
 
@@ -65,7 +66,8 @@ async def run_graph(
         steps: In an order in which each comes after all it waits for.
         begin: What every attempt of them is given; its number and outputs do not count.
         services: The adapters.
-        recorder: Told what becomes of each step.
+        recorder: Told what becomes of each step, and how far it is; where there is none, whoever
+            listens to `begin` is told how far they are.
     """
     progress = _Progress(plan, services, recorder or NoRecorder())
     begin = replace(begin, number=1, outputs=MappingProxyType(progress.outputs))
@@ -91,23 +93,6 @@ def retry_delay(retry: Retry, attempt: int) -> float:
     """Seconds between an attempt (1 for the first) and the next, as Dagster counts them."""
     factor = {"exponential": 2**attempt - 1, "linear": attempt, "fixed": 1}[retry.backoff]
     return seconds(retry.delay) * factor
-
-
-def usage_of(facts: JsonObject) -> list[Usage]:
-    """What a step that is not run again had taken, as far as its figures tell."""
-    if not facts.get("model"):
-        return []
-    cost = cast("float | None", facts.get("cost_usd"))
-    return [
-        Usage(
-            tokens_in=int(cast("int", facts["tokens_in"])),
-            tokens_out=int(cast("int", facts["tokens_out"])),
-            cost_usd=None if cost is None else Decimal(str(cost)),
-            latency_ms=float(cast("float", facts["latency_ms"])),
-            model=str(facts["model"]),
-            provider=str(facts["provider"]),
-        )
-    ]
 
 
 class _Order:
@@ -139,6 +124,7 @@ class _Progress:
         self._plan = plan
         self._services = services
         self._recorder = recorder
+        self._is_told = not isinstance(recorder, NoRecorder)
         self._lost: set[str] = set()
         self.outputs: dict[str, StepOutput] = {}
         self.failures: dict[str, RunError] = {}
@@ -179,6 +165,8 @@ class _Progress:
     async def _attempts(self, step: PlanStep, begin: Attempt) -> StepOutput | None:
         """Attempts a step until it has an output; None where it is skipped, or failed for good."""
         number = 1
+        if self._is_told:
+            begin = replace(begin, tell=partial(self._recorder.told, step))
         unknown = UnknownEnd(step, begin)
         while True:
             self._recorder.began(step, number)
@@ -196,9 +184,15 @@ class _Progress:
                     number += 1
                     continue
                 await unknown.after()
+                failure.usage = begin.spending.earlier(begin.surroundings.path + step.name)
+                self.usage += failure.usage
                 if step.handles_errors:
                     self._recorder.handled(step, number, failure)
-                    facts: JsonObject = {"kind": step.node.kind, "attempts": number}
+                    facts: JsonObject = {
+                        **figures(failure.usage),
+                        "kind": step.node.kind,
+                        "attempts": number,
+                    }
                     return StepOutput("error", told(failure), facts)
                 self._recorder.failed(step, number, failure)
                 self.failures[step.name] = failure

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.engine.activity import Activity
+from agentflow_dagster.engine.approval import approved
 from agentflow_dagster.engine.callbacks import callback_token, with_callback_url
 from agentflow_dagster.engine.failures import redacted_checks, run_error
 from agentflow_dagster.engine.redaction import MIN_LENGTH, Redactor
 from agentflow_dagster.engine.scope import node_values
+from agentflow_dagster.engine.spending import CallLimit, Spending, figures
 from agentflow_dagster.engine.stand_ins import StandIn, stand_in
+from agentflow_dagster.engine.step_model import StepModel, caller_of
 from agentflow_dagster.engine.sub_steps import SubSteps
 from agentflow_dagster.engine.waiting import ActiveLimit, StepWaits
 from agentflow_dagster.errors import RunError, StepTimeout
@@ -34,7 +36,7 @@ from agentflow_dagster.spec.units import quantity_bytes
 from agentflow_dagster.spec.values import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from agentflow_dagster.graph.plan import Plan, PlanStep
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.code import CodeRunner
     from agentflow_dagster.ports.journal import Journal
     from agentflow_dagster.ports.kind import Kind
-    from agentflow_dagster.ports.model import Model
+    from agentflow_dagster.ports.ledger import Ledger
+    from agentflow_dagster.ports.model import Listener, Model
     from agentflow_dagster.ports.notebooks import Notebooks
     from agentflow_dagster.ports.secrets import Secrets
     from agentflow_dagster.ports.stores import StepOutput
@@ -59,6 +62,7 @@ _GRACE = 0.5
 class Services:
     """The adapters that steps work with; built in one place and handed in.
 
+    `ledger` is what `model` charges, where it does.
     Where a test has something stand in for nodes, `stand_ins` says what, by their paths.
     `public_url` is where others reach the front door.
     """
@@ -73,6 +77,7 @@ class Services:
     data: Path | None = None
     stand_ins: Mapping[str, StandIn] = field(default_factory=dict[str, StandIn])
     public_url: str = ""
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,10 @@ class Surroundings:
     journal: Journal
 
 
+def _nobody(path: str) -> None:
+    """Nobody hears what models say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """Which attempt of which step, and what the run has so far.
@@ -108,6 +117,11 @@ class Attempt:
         waits: What the run waits for.
         activity: How much of the run is at work.
         limits: Of the steps that the graph stands in.
+        tell: Is told how far a step is, a line at a time.
+        spending: What the run's calls of models take.
+        call_limits: Of the steps that the graph stands in.
+        parents: Ids of the runs that the run is a child of, the nearest first.
+        hear: Gives who hears what a step's model says while it says it, by the step's path.
     """
 
     run_id: str
@@ -121,6 +135,11 @@ class Attempt:
     waits: Waits = field(default_factory=NoWaits)
     activity: Activity = field(default_factory=Activity)
     limits: tuple[ActiveLimit, ...] = ()
+    tell: Callable[[str], object] = str
+    spending: Spending = field(default_factory=Spending)
+    call_limits: tuple[CallLimit, ...] = ()
+    parents: tuple[str, ...] = ()
+    hear: Callable[[str], Listener | None] = _nobody
 
     @classmethod
     def first(
@@ -156,18 +175,7 @@ class StepResult:
 
         `cost_usd` is left out where a call's price is not known.
         """
-        usage = self.result.usage if self.result else ()
-        costs = [u.cost_usd for u in usage]
-        told: JsonObject = {
-            "tokens_in": sum(u.tokens_in for u in usage),
-            "tokens_out": sum(u.tokens_out for u in usage),
-            "latency_ms": round(self.latency_ms, 3),
-            "model": ", ".join(dict.fromkeys(u.model for u in usage)),
-            "provider": ", ".join(dict.fromkeys(u.provider for u in usage)),
-        }
-        if None not in costs:
-            told["cost_usd"] = float(sum(cast("list[Decimal]", costs), Decimal(0)))
-        return told
+        return figures(self.result.usage if self.result else (), self.latency_ms)
 
 
 async def run_attempt(
@@ -187,7 +195,7 @@ async def run_attempt(
         if result is not None:
             result = _fit_to_keep(result, step, redactor)
     except Exception as failure:  # noqa: BLE001 - a kind may raise anything
-        failed = run_error(failure, step.name, redactor)
+        failed = run_error(failure, step.name, redactor, step.code_place)
     else:
         return StepResult(result, (time.perf_counter() - started) * 1000)
     raise failed  # Out here, so that it does not carry what was caught, secrets and all.
@@ -235,14 +243,35 @@ async def _attempt(
     setup = plan.agent.spec.defaults.code
     limit = ActiveLimit(step.timeout + _GRACE)
     limits = (*attempt.limits, limit)
-    inside = replace(attempt, limits=limits) if step.bodies else attempt
+    calls = _call_limits(node, path, attempt)
+    inside = replace(attempt, limits=limits, call_limits=calls) if step.bodies else attempt
+    llm = effective_llm(plan.agent, node, kind, before=attempt.llm) if attempt.llm else step.llm
+    model = StepModel(
+        services.model,
+        caller_of(
+            plan,
+            path,
+            attempt=attempt.number,
+            run_id=attempt.run_id,
+            parents=attempt.parents,
+        ),
+        llm,
+        plan.agent.spec.llm_routing,
+        own_model=bool(node.llm and node.llm.model) or "own_llm" in kind.uses,
+        code_version=step.code_version,
+        sensitive="sensitive" in step.marks,
+        limits=calls,
+        spending=attempt.spending,
+        tell=lambda line: attempt.tell(redactor.text(line)),
+        listener=attempt.hear(path),
+    )
     context = NodeContext(
         run_id=attempt.run_id,
         agent=plan.agent.name,
         node=step.name,
         path=path,
         attempt=attempt.number,
-        llm=effective_llm(plan.agent, node, kind, before=attempt.llm) if attempt.llm else step.llm,
+        llm=llm,
         setup=setup.setup if setup else "",
         timeout=step.timeout,
         upstream={
@@ -250,7 +279,7 @@ async def _attempt(
             for name in kind.reads(node.with_)
             if name in attempt.outputs and attempt.outputs[name].port not in VALUED_PORTS
         },
-        model=services.model,
+        model=model,
         code=services.code,
         memory_bytes=_memory_bytes(node, attempt),
         data=services.data,
@@ -260,10 +289,16 @@ async def _attempt(
         callback_token=token,
         sub_steps=SubSteps(attempt.surroundings.journal, path),
         waits=StepWaits(attempt.waits, path, redactor, limits, attempt.activity),
+        partition=attempt.partition,
+        redacted=redactor.text,
+        tell=lambda line: attempt.tell(redactor.text(line)),
     )
+    if step.needs_approval:
+        beside = StepWaits(attempt.waits, f"{path}.approval", redactor, limits, attempt.activity)
+        await approved(beside, path, step, filled)
     try:
         async with limit:
-            return await kind.run(context, config)
+            return await _paid(kind, context, config, model)
     except TimeoutError:
         if not limit.expired():
             raise  # One of the kind's own.
@@ -271,6 +306,26 @@ async def _attempt(
             f"{step.name!r} was still at work after {step.timeout:g} s.",
             hint="Raise its `timeout`, or make it do less.",
         ) from None
+
+
+async def _paid(
+    kind: Kind[KindConfig], context: NodeContext, config: KindConfig, model: StepModel
+) -> NodeResult:
+    """What a kind gives, with what all calls of its models took, those in vain too."""
+    try:
+        result = await kind.run(context, config)
+    except BaseException:
+        answered = () if kind.keeps_calls else model.answered
+        model.spending.keep(context.path, (*answered, *model.failed))
+        raise
+    in_vain = (*model.spending.earlier(context.path), *model.failed)
+    return replace(result, usage=(*in_vain, *result.usage)) if in_vain else result
+
+
+def _call_limits(node: Node, path: str, attempt: Attempt) -> tuple[CallLimit, ...]:
+    most = node.limits.llm_calls if node.limits else None
+    own = () if most is None else (CallLimit(path, most),)
+    return (*attempt.call_limits, *own)
 
 
 def _memory_bytes(node: Node, attempt: Attempt) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.engine.step import run_attempt
-from agentflow_dagster.errors import RunError
+from agentflow_dagster.errors import RunError, UnknownOutcome
 from agentflow_dagster.ports.stores import StepOutput
 from agentflow_dagster.ports.waits import Asked
 
@@ -56,7 +56,7 @@ class UnknownEnd:
         """Marks that the node is under way, once it may be.
 
         Raises:
-            RunError: it was under way before, and is not to be run again.
+            UnknownOutcome: it was under way before, and is not to be run again.
         """
         if self._policy == "retry":
             return
@@ -76,7 +76,7 @@ class UnknownEnd:
     async def _judge(self) -> None:
         if self._policy == "review" and await self._is_to_be_repeated():
             return
-        raise RunError(
+        raise UnknownOutcome(
             f"{self._path!r} was under way when its process ended: whether it was done is not "
             "known, and it is not to be repeated.",
             hint="See whether it was done; `onError` can take it on.",

@@ -7,7 +7,7 @@ here from the CEL specification's `cel/expr/syntax.proto` and `checked.proto`, f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,9 +15,15 @@ from google.protobuf import any_pb2, descriptor_pb2, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
+_SCALARS: dict[str, Any] = {
+    "string": _FIELD.TYPE_STRING,
+    "bool": _FIELD.TYPE_BOOL,
+    "int32": _FIELD.TYPE_INT32,
+    "int64": _FIELD.TYPE_INT64,
+}
 _MESSAGES: dict[str, list[tuple[str, int, str]]] = {
     "Constant": [("string_value", 6, "string")],
     "Ident": [("name", 1, "string")],
@@ -37,6 +43,7 @@ _MESSAGES: dict[str, list[tuple[str, int, str]]] = {
         ("iter_var2", 8, "string"),
     ],
     "Expr": [
+        ("id", 2, "int64"),
         ("const_expr", 3, "Constant"),
         ("ident_expr", 4, "Ident"),
         ("select_expr", 5, "Select"),
@@ -45,8 +52,10 @@ _MESSAGES: dict[str, list[tuple[str, int, str]]] = {
         ("struct_expr", 8, "CreateStruct"),
         ("comprehension_expr", 9, "Comprehension"),
     ],
-    "ParsedExpr": [("expr", 2, "Expr")],
-    "CheckedExpr": [("expr", 4, "Expr")],
+    "Position": [("key", 1, "int64"), ("value", 2, "int32")],
+    "SourceInfo": [("positions", 4, "Position*")],
+    "ParsedExpr": [("expr", 2, "Expr"), ("source_info", 3, "SourceInfo")],
+    "CheckedExpr": [("expr", 4, "Expr"), ("source_info", 5, "SourceInfo")],
 }
 
 
@@ -58,11 +67,13 @@ class Read:
         root: A name of the scope.
         path: The fields after it, as far as they are fixed.
         tested: Whether it only stands inside `has()`.
+        offset: Where the root stands in the expression's text (characters).
     """
 
     root: str
     path: tuple[str, ...]
     tested: bool = False
+    offset: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +95,14 @@ def parse(serialized: bytes) -> Syntax:
     """Reads the tree out of `cel.Expression.serialize()`."""
     envelope = any_pb2.Any.FromString(serialized)
     message = _message_class(envelope.type_url.rpartition(".")[2])
-    root = cast("Any", message).FromString(envelope.value).expr
-    chain = _chain(root)
+    told = cast("Any", message).FromString(envelope.value)
+    root, places = told.expr, {p.key: p.value for p in told.source_info.positions}
+    chain = _chain(root, places)
     reference = chain if chain is not None and not chain.tested else None
-    return Syntax(tuple(_reads(root, frozenset())), reference, _depth(root))
+    return Syntax(tuple(_reads(root, frozenset(), places)), reference, _depth(root))
 
 
-def _chain(expr: Any) -> Read | None:
+def _chain(expr: Any, places: Mapping[int, int]) -> Read | None:
     """The reference that an expression is, if it is nothing else."""
     fields: list[str] = []
     tested = False
@@ -100,11 +112,12 @@ def _chain(expr: Any) -> Read | None:
         expr = expr.select_expr.operand
     if not expr.HasField("ident_expr"):
         return None
-    return Read(expr.ident_expr.name, tuple(reversed(fields)), tested)
+    offset = places.get(expr.id, -1)
+    return Read(expr.ident_expr.name, tuple(reversed(fields)), tested, offset)
 
 
-def _reads(expr: Any, bound: frozenset[str]) -> Iterator[Read]:
-    chain = _chain(expr)
+def _reads(expr: Any, bound: frozenset[str], places: Mapping[int, int]) -> Iterator[Read]:
+    chain = _chain(expr, places)
     if chain is not None:
         if chain.root not in bound:
             yield chain
@@ -113,9 +126,10 @@ def _reads(expr: Any, bound: frozenset[str]) -> Iterator[Read]:
         if expr.HasField("comprehension_expr"):
             loop = expr.comprehension_expr
             names = {loop.iter_var, loop.iter_var2, loop.accu_var}
-            yield from _reads(inner, bound if inner is loop.iter_range else bound | names)
+            within = bound if inner is loop.iter_range else bound | names
+            yield from _reads(inner, within, places)
         else:
-            yield from _reads(inner, bound)
+            yield from _reads(inner, bound, places)
 
 
 def _children(expr: Any) -> Iterator[Any]:
@@ -164,18 +178,16 @@ def _pool() -> DescriptorPool:
         if name == "Expr":
             message.oneof_decl.add(name="kind")
         for field_name, number, kind in fields:
-            field = message.field.add(name=field_name, number=number)
+            declared = message.field.add(name=field_name, number=number)
             repeated = kind.endswith("*")
-            field.label = _FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL
-            if kind == "string":
-                field.type = _FIELD.TYPE_STRING
-            elif kind == "bool":
-                field.type = _FIELD.TYPE_BOOL
+            declared.label = _FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL
+            if scalar := _SCALARS.get(kind):
+                declared.type = scalar
             else:
-                field.type = _FIELD.TYPE_MESSAGE
-                field.type_name = f".agentflow.cel.{kind.rstrip('*')}"
-            if name == "Expr":
-                field.oneof_index = 0
+                declared.type = _FIELD.TYPE_MESSAGE
+                declared.type_name = f".agentflow.cel.{kind.rstrip('*')}"
+            if name == "Expr" and not scalar:
+                declared.oneof_index = 0
     pool = DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     return pool

@@ -86,6 +86,18 @@ def check_clear_secrets(agent: Agent) -> Iterator[Diagnostic]:
             )
 
 
+def keys_in(text: str) -> frozenset[str]:
+    """The providers' keys that stand in a text."""
+    if not _WORTH_A_LOOK.search(text):
+        return frozenset()
+    newer = {found[0] for form in _NEWER.values() for found in form.finditer(text)}
+    lines = text.splitlines()
+    older = {
+        found for plugin in _plugins() for line in lines for found in plugin.analyze_string(line)
+    }
+    return frozenset(newer | older)
+
+
 def _texts(value: JsonValue | Mapping[str, JsonValue], path: Path) -> Iterator[tuple[Path, str]]:
     match value:
         case str():
@@ -100,8 +112,9 @@ def _texts(value: JsonValue | Mapping[str, JsonValue], path: Path) -> Iterator[t
             return
 
 
+@lru_cache(maxsize=1_000)
 def _provider(text: str) -> str | None:
-    """Whose key stands in a text."""
+    """Whose key stands in a text. Most texts are those that were looked at before."""
     for name, form in _NEWER.items():
         if form.search(text):
             return name

@@ -1,10 +1,11 @@
-"""What a document demands of its surroundings that this release does not enforce."""
+"""What a document demands of its surroundings that nothing enforces, or that never comes about."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentflow_dagster.spec.diagnostics import Diagnostic, pointer, warning
+from agentflow_dagster.spec.demands import Needs
+from agentflow_dagster.spec.diagnostics import Diagnostic, nearest, pointer, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,20 +16,7 @@ if TYPE_CHECKING:
 
 def check_demands(agent: Agent, kinds: Catalogue) -> Iterator[Diagnostic]:
     """Warnings that name which of what is asked for is not in force."""
-    if agent.spec.budget is not None:
-        yield warning(
-            "AF901",
-            "`budget` is not enforced in this release.",
-            pointer=pointer("spec", "budget"),
-            hint="Set a limit with your provider.",
-        )
-    if agent.spec.llm_routing is not None:
-        yield warning(
-            "AF913",
-            "`llmRouting` is not acted on in this release.",
-            pointer=pointer("spec", "llmRouting"),
-            hint="Name the model of each node in its `llm`.",
-        )
+    yield from _unknown_conditions(agent)
     for name, node in agent.spec.nodes.items():
         kind = kinds.get(node.kind)
         if node.on_unknown is not None and kind is not None and is_repeatable(node, kind):
@@ -45,19 +33,37 @@ def check_demands(agent: Agent, kinds: Catalogue) -> Iterator[Diagnostic]:
                 pointer=pointer("spec", "nodes", name, "resources"),
                 hint="`resources.memory` is, where your code or a query runs.",
             )
-        if node.limits is not None and node.limits.model_fields_set:
+        if node.limits is not None and node.limits.model_fields_set - {"llm_calls"}:
             yield warning(
                 "AF912",
-                f"`limits` of {name!r} are not enforced in this release.",
+                f"`limits` of {name!r}: only `llmCalls` is enforced in this release.",
                 pointer=pointer("spec", "nodes", name, "limits"),
-                hint="Its `timeout` is.",
+                hint="Its `timeout` is, too.",
             )
+
+
+def _unknown_conditions(agent: Agent) -> Iterator[Diagnostic]:
+    """Conditions of the routing that no call ever meets."""
+    routing = agent.spec.llm_routing
+    known = Needs.words()
+    for number, rule in enumerate(routing.fallbacks if routing else ()):
+        for place, condition in enumerate(rule.conditions):
+            for name, word in condition.items():
+                if word in known.get(name, ()):
+                    continue
+                at = pointer("spec", "llmRouting", "fallbacks", number, "conditions", place)
+                yield warning(
+                    "AF913",
+                    f"No call ever has `{name}: {word}`.",
+                    pointer=at,
+                    hint=nearest(word, known[name]) if name in known else nearest(name, known),
+                )
 
 
 def is_repeatable(node: Node, kind: KindSignature[KindConfig]) -> bool:
     """Whether another attempt of a node goes on where the last one ended, however it did: what it
     does are steps inside it, or it waits."""
-    return kind.waits or bool(kind.bodies(node.with_))
+    return kind.may_wait(node.with_) or bool(kind.bodies(node.with_))
 
 
 def _unenforced(node: Node, kinds: Catalogue) -> list[str]:

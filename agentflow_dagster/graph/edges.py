@@ -44,6 +44,21 @@ def draw(
     return edges, problems
 
 
+def data_edges(
+    graph: NodeGraph, kinds: Catalogue, ports: Mapping[str, tuple[str, ...]]
+) -> frozenset[tuple[str, str, str]]:
+    """Source, port and target of each edge by which a value passes; the others only order."""
+    return frozenset(
+        (found.source, found.port, name)
+        for name in graph.nodes
+        for found in (
+            *_named_by_kind(graph, name, kinds, ports),
+            *_implied(graph, name, kinds, ports),
+        )
+        if isinstance(found, Edge)
+    )
+
+
 def port_read(reads: Sequence[Read], ports: tuple[str, ...]) -> str | None:
     """The port whose value is read: `error` or `rejected` where nothing else is; None where there
     is none."""

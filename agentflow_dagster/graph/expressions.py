@@ -8,6 +8,7 @@ may nest 32 deep, and go through 10,000 items in all.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -74,16 +75,41 @@ def check(source: str, scope: Mapping[str, JsonSchema]) -> Checked | Fault:
         return Fault("AF205", f"The expression has {len(source):,} characters.", USE_CODE, 0)
     if (plain := _plain_reference(source, scope)) is not None:
         return plain
+    mentioned = set(_WORD.findall(source))
+    known = {name: schema for name, schema in scope.items() if name in mentioned}
+    judged = _judged(source, json.dumps(known))
+    if isinstance(judged, _Refused):
+        return fault(judged.problem, source, {**scope, **judged.scope}, judged.types)
+    return judged
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """What CEL says of an expression that does not compile; its scope is the one of `types`."""
+
+    problem: str
+    scope: Mapping[str, JsonSchema]
+    types: CelTypes
+
+
+@lru_cache(maxsize=4_096)
+def _judged(source: str, known: str) -> Checked | Fault | _Refused:
+    """What CEL says of an expression. An agent that is checked again asks mostly the same.
+
+    Args:
+        source: The expression.
+        known: The schemas of the names that stand in it, as JSON.
+    """
     from cel_expr_python import cel
 
+    scope = cast("dict[str, JsonSchema]", json.loads(known))
     types = CelTypes()
-    mentioned = set(_WORD.findall(source))
-    variables = {n: types.declare(s) for n, s in scope.items() if n in mentioned}
+    variables = {name: types.declare(schema) for name, schema in scope.items()}
     environment = cel.NewEnv(types.pool(), variables=variables, extensions=_extensions())
     try:
         compiled = environment.compile(source)
     except (RuntimeError, TypeError) as problem:
-        return fault(str(problem), source, scope, types)
+        return _Refused(str(problem), scope, types)
     syntax = cel_syntax.parse(compiled.serialize())
     if syntax.nested_loops > 1:
         return Fault("AF205", "A comprehension stands inside another.", USE_CODE, 0)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SCOPE_NAMES = frozenset({"input", "event", "env", "secret", "run", "item", "index", "state"})
 """Names that expressions know apart from nodes."""
 
-_OF_LOOPS = frozenset({"item", "index", "state"})
+_OF_BODIES = frozenset({"item", "index", "state", "args"})
 
 MAX_DEPTH = 5
 """How deep bodies may stand inside each other."""
@@ -124,11 +124,13 @@ class _Bodies:
         bodies = self._graph.bodies(name, kind)
         if not bodies:
             return {}
-        before = {**scope, **kind.body_names(node.with_, types)}
-        after = dict(before)
+        before = dict(scope)
+        after: dict[str, JsonSchema] = {}
         given: dict[str, JsonSchema] = {}
         for body, graph in bodies.items():
-            checked, problems = check_graph(graph, self._kinds, before)
+            names = kind.body_names(node.with_, body, types)
+            before |= names
+            checked, problems = check_graph(graph, self._kinds, {**scope, **names})
             self.problems += problems
             given[body] = checked.outputs if checked else {}
             if checked is not None:
@@ -137,7 +139,7 @@ class _Bodies:
                     after[inner] = expression_types.node_schema(checked.types[inner], ports)
         if not has_errors(self.problems):
             self.problems += expression_types.check_inner_fields(
-                self._graph, name, kind, before, after
+                self._graph, name, kind, before, {**before, **after}
             )
         return given
 
@@ -165,20 +167,23 @@ def _check_bodies(
         hint = "Make the inner part an agent of its own, and run it with agent.run."
         yield error("AF317", message, pointer=place, hint=hint)
         return
-    names = kind.body_names(graph.nodes[name].with_, {})
-    for own in names:
-        if own in _OF_LOOPS:
-            continue  # The innermost loop's is meant.
-        if own in around or own in RESERVED or own in SCOPE_NAMES:
-            message = (
-                f"The body of {name!r} would call something {own!r} that is called so already."
-            )
-            yield error("AF316", message, pointer=place, hint="Choose another name under `as`.")
-    if not bodies:
-        return
-    inside = {**around, **dict.fromkeys(names, f"a name in the body of {name!r}")}
-    for body in bodies.values():
-        yield from check_nodes(body, kinds, inside, depth=depth + 1)
+    told: set[str] = set()
+    for body, inner in bodies.items():
+        names = kind.body_names(graph.nodes[name].with_, body, {})
+        for own in names:
+            if own in told or (own in _OF_BODIES and own not in graph.nodes):
+                continue  # The innermost body's is meant.
+            if own in around or own in RESERVED or own in SCOPE_NAMES:
+                told.add(own)
+                yield _taken_in_body(name, own, place)
+        inside = {**around, **dict.fromkeys(names, f"a name in the body of {name!r}")}
+        yield from check_nodes(inner, kinds, inside, depth=depth + 1)
+
+
+def _taken_in_body(name: str, own: str, place: str) -> Diagnostic:
+    message = f"The body of {name!r} would call something {own!r} that is called so already."
+    hint = "Give the node another name." if own in _OF_BODIES else "Choose another name under `as`."
+    return error("AF316", message, pointer=place, hint=hint)
 
 
 def _check_config(

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from agentflow_dagster.graph.templates import Path
     from agentflow_dagster.spec.document import Agent, Node
     from agentflow_dagster.spec.kind import KindConfig, KindSignature
-    from agentflow_dagster.spec.values import JsonValue
+    from agentflow_dagster.spec.values import JsonObject, JsonValue
+
+_OF_BODIES = frozenset(field.alias or name for name, field in Body.model_fields.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class NodeGraph:
             written: JsonValue = dict(node.with_)
             for step in path:
                 written = cast("dict[str, JsonValue]", written)[step]
+            # Beside its graph a body may say more, such as when it is called.
+            written = {k: v for k, v in cast("JsonObject", written).items() if k in _OF_BODIES}
             parsed = Body.model_validate(written, by_alias=True, by_name=False)
             found[body] = NodeGraph(
                 self.agent, parsed.nodes, parsed.outputs, (*self.node_path(name), "with", *path)

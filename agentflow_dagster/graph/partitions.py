@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.document import Agent
     from agentflow_dagster.spec.partitions import Cut, Dimension, Partitions, TimePartitions
     from agentflow_dagster.spec.triggers import Trigger
-    from agentflow_dagster.spec.values import JsonSchema
+    from agentflow_dagster.spec.values import JsonObject, JsonSchema
 
 MAX_KEYS = 100_000
 """What Dagster's guide on partitions recommends as the most for an asset."""
@@ -39,6 +39,32 @@ def run_schema(agent: Agent) -> JsonSchema:
         if partitions.by_time:
             known |= {"partition_start": _TEXT, "partition_end": _TEXT}
     return {"type": "object", "properties": known}
+
+
+def by_parameter(shown: JsonObject) -> JsonObject:
+    """What `run` shows of its partition, by the names of the inputs and parameters that have it."""
+    names = {"partition": "partition_key"}
+    return {names.get(name, name): value for name, value in shown.items()}
+
+
+def with_partition(schema: JsonSchema, given: JsonObject, shown: JsonObject) -> JsonObject:
+    """A run's input with its partition in the inputs of these names, unless it says them itself.
+
+    The launchpad fills defaults in: one that stands there counts as not said.
+
+    Args:
+        schema: The input's JSON Schema.
+        given: The input, not completed.
+        shown: What `run` shows of the partition.
+    """
+    known = properties(schema)
+    added = {
+        name: value
+        for name, value in by_parameter(shown).items()
+        if name in known
+        and given.get(name, known[name].get("default")) == known[name].get("default")
+    }
+    return {**given, **added}
 
 
 def check_partitions(agent: Agent) -> Iterator[Diagnostic]:

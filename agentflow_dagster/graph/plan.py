@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from agentflow_dagster.graph import templates
+from agentflow_dagster.graph.data_marks import NONE, Marks, data_marks
 from agentflow_dagster.graph.demands import is_repeatable
 from agentflow_dagster.graph.topology import nearest_ancestors
 from agentflow_dagster.spec.canonical import canonical_json, ordered
@@ -16,6 +17,7 @@ from agentflow_dagster.spec.units import seconds
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from agentflow_dagster.graph.code_places import CodePlace
     from agentflow_dagster.graph.graph_check import CheckedGraph
     from agentflow_dagster.graph.topology import Edge
     from agentflow_dagster.spec.kind import Catalogue, KindConfig, KindSignature
@@ -41,11 +43,15 @@ class PlanStep:
         code_version: Hash of what it does and of the code versions of all its parents.
         llm: The node's model settings over the agent's.
         retry: How often it is attempted, or None; the agent's defaults do not count for a step
-            with bodies, whose steps have them.
+            that does no more than run its bodies, whose steps have them.
         timeout: Seconds per attempt.
+        marks: What is to be minded of the data that it reads.
+        needs_approval: Whether a person has to approve it before it runs: it changes something
+            outside, by data from outside, and the agent asks for that.
         waits: Whether it, or a step inside it, may wait for a time, a person or a call.
         on_unknown: What becomes of it where it was under way when its process ended.
         bodies: The graphs inside it, by name.
+        code_place: Where its code stands in its author's notebook, where it does and that is known.
     """
 
     name: str
@@ -59,9 +65,12 @@ class PlanStep:
     llm: LLM
     retry: Retry | None
     timeout: float
+    marks: Marks = NONE
+    needs_approval: bool = False
     waits: bool = False
     on_unknown: OnUnknown = "retry"
     bodies: Mapping[str, PlanBody] = field(default_factory=dict[str, "PlanBody"])
+    code_place: CodePlace | None = None
 
     @property
     def handles_errors(self) -> bool:
@@ -111,12 +120,16 @@ def build_plan(checked: CheckedGraph, kinds: Catalogue) -> Plan:
     return Plan(checked.graph.agent, _steps(checked, kinds))
 
 
-def _steps(checked: CheckedGraph, kinds: Catalogue) -> tuple[PlanStep, ...]:
+def _steps(checked: CheckedGraph, kinds: Catalogue, around: Marks = NONE) -> tuple[PlanStep, ...]:
     graph, topology = checked.graph, checked.topology
+    marks = data_marks(checked, kinds, around)
     agent = graph.agent
     shown = _shown(checked)
     insides = {
-        name: {body: _body(inner, kinds) for body, inner in checked.bodies.get(name, {}).items()}
+        name: {
+            body: _body(inner, kinds, marks[name])
+            for body, inner in checked.bodies.get(name, {}).items()
+        }
         for name in topology.order
     }
     assets = {n: kinds[node.kind].asset and n in shown for n, node in graph.nodes.items()}
@@ -133,11 +146,14 @@ def _steps(checked: CheckedGraph, kinds: Catalogue) -> tuple[PlanStep, ...]:
             output_schema=checked.types[name],
             code_version=versions[name],
             llm=effective_llm(agent, node, kinds[node.kind]),
-            retry=node.retry if name in checked.bodies else effective_retry(agent, node),
+            retry=_retry(checked, name, kinds),
             timeout=effective_timeout(agent, node),
             on_unknown=(known := _on_unknown(node, kinds[node.kind])),
+            marks=marks[name],
+            needs_approval=(asks := _needs_approval(agent, kinds[node.kind], marks[name])),
             waits=known == "review"
-            or kinds[node.kind].waits
+            or asks
+            or kinds[node.kind].may_wait(node.with_)
             or any(step.waits for body in insides[name].values() for step in body.steps),
             bodies=insides[name],
         )
@@ -145,12 +161,23 @@ def _steps(checked: CheckedGraph, kinds: Catalogue) -> tuple[PlanStep, ...]:
     )
 
 
+def _retry(checked: CheckedGraph, name: str, kinds: Catalogue) -> Retry | None:
+    node = checked.graph.nodes[name]
+    only_bodies = name in checked.bodies and "llm" not in kinds[node.kind].uses
+    return node.retry if only_bodies else effective_retry(checked.graph.agent, node)
+
+
 def _on_unknown(node: Node, kind: KindSignature[KindConfig]) -> OnUnknown:
     return "retry" if is_repeatable(node, kind) else node.on_unknown or "retry"
 
 
-def _body(inner: CheckedGraph, kinds: Catalogue) -> PlanBody:
-    return PlanBody(_steps(inner, kinds), inner.graph.outputs)
+def _needs_approval(agent: Agent, kind: KindSignature[KindConfig], marks: Marks) -> bool:
+    asked = agent.spec.config.tainted_effects == "approve"
+    return asked and kind.effects == "external" and "tainted" in marks
+
+
+def _body(inner: CheckedGraph, kinds: Catalogue, around: Marks) -> PlanBody:
+    return PlanBody(_steps(inner, kinds, around), inner.graph.outputs)
 
 
 def _shown(checked: CheckedGraph) -> Collection[str]:
@@ -192,7 +219,9 @@ def _meaning(checked: CheckedGraph, name: str, kinds: Catalogue) -> JsonObject:
     uses = kinds[node.kind].uses
     if uses & {"llm", "own_llm"}:
         settings = effective_llm(agent, node, kinds[node.kind])
-        told["llm"] = settings.model_dump(mode="json", by_alias=True)
+        told["llm"] = _told_llm(settings)
+        if agent.spec.llm_routing is not None:
+            told["routing"] = agent.spec.llm_routing.model_dump(mode="json", by_alias=True)
     if "code" in uses and agent.spec.defaults.code is not None:
         told["setup"] = agent.spec.defaults.code.setup
     if name in checked.bodies:
@@ -201,6 +230,13 @@ def _meaning(checked: CheckedGraph, name: str, kinds: Catalogue) -> JsonObject:
             for body, inner in checked.bodies[name].items()
         }
     return told
+
+
+def _told_llm(settings: LLM) -> JsonObject:
+    """What of the settings counts; those that came later only where they are set."""
+    always = ("model", "temperature", "maxTokens")
+    told = settings.model_dump(mode="json", by_alias=True)
+    return {name: it for name, it in told.items() if name in always or it is not None}
 
 
 def effective_llm(
@@ -214,8 +250,13 @@ def effective_llm(
     """
     layers = [agent.spec.defaults.llm, before] if "own_llm" not in kind.uses else []
     settings: dict[str, object] = {}
+    needs: dict[str, object] = {}
     for layer in (*layers, node.llm):
-        settings |= layer.model_dump(exclude_none=True) if layer else {}
+        said = layer.model_dump(exclude_none=True) if layer else {}
+        needs |= said.get("needs", {})
+        settings |= said
+    if needs:
+        settings["needs"] = needs
     return LLM.model_validate(settings, by_alias=False, by_name=True)
 
 

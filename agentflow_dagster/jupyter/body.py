@@ -10,34 +10,17 @@ import ast
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from agentflow_dagster.errors import UsageError
-from agentflow_dagster.notebook import CellNames, NodeLine, NotebookCell
-from agentflow_dagster.notebook.reading import read_cell
-
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 ErrorT = TypeVar("ErrorT", bound=BaseException)
 
 
-def read_body(name: str, source: str) -> CellNames:
-    """What the body does with names.
-
-    Raises:
-        UsageError: it is not Python, or uses what only notebooks know, such as magics.
-    """
-    read = read_cell(NotebookCell(-1, "", "node", source, first_line=2, node=NodeLine(name)))
-    for diagnostic in read.diagnostics:
-        if diagnostic.severity == "error":
-            message = f"Line {diagnostic.line}: {diagnostic.message}"
-            raise told_briefly(UsageError(message, hint=diagnostic.hint))
-    return read.names
-
-
 def run_body(shell: InteractiveShell, source: str) -> None:
     """Runs it in the notebook's namespace and shows the value of a last expression.
 
-    Lines count from the `%%node` line, as the editor shows them.
+    Lines count as the editor shows them, and the code has the name that JupyterLab's debugger gives
+    the whole cell, so that breakpoints in it hold.
 
     Raises:
         BaseException: whatever the body raises.
@@ -45,8 +28,9 @@ def run_body(shell: InteractiveShell, source: str) -> None:
     from IPython.core.displayhook import DisplayHook
 
     namespace = namespace_of(shell)
-    text = "\n" + source
-    filename = shell.compile.cache(text, shell.execution_count)
+    whole, above = _whole_cell(shell, source)
+    text = "\n" * above + source
+    filename = shell.compile.cache(text, shell.execution_count, raw_code=whole)
     statements = ast.parse(text, filename).body
     shown: list[ast.stmt] = []
     silenced = cast("Any", DisplayHook).semicolon_at_end_of_expression(source)
@@ -60,6 +44,15 @@ def run_body(shell: InteractiveShell, source: str) -> None:
     except BaseException as error:
         _show_authors_lines(shell, error)
         raise
+
+
+def _whole_cell(shell: InteractiveShell, source: str) -> tuple[str, int]:
+    """The text of the cell at work, and how many of its lines stand above the body."""
+    kernel = cast("Any", getattr(shell, "kernel", None))
+    request = cast("dict[str, Any]", (kernel and kernel.get_parent("shell")) or {})
+    whole = str(request.get("content", {}).get("code", ""))
+    at = whole.rfind(source.rstrip("\n"))
+    return (whole, whole.count("\n", 0, at)) if at > 0 else ("\n" + source, 1)
 
 
 def namespace_of(shell: InteractiveShell) -> dict[str, object]:

@@ -1,21 +1,29 @@
-"""What a `%%node` cell shows when it has run: its time, what it read and what it made."""
+"""What a `%%node` cell shows when it has run: what it took, read and gave, and who reads it."""
 
 from __future__ import annotations
 
+import json
 import types
 from dataclasses import dataclass
-from html import escape
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.errors import ValueNotStorable
-from agentflow_dagster.spec.values import pack
+from agentflow_dagster.jupyter.node_states import cost, duration
+from agentflow_dagster.jupyter.session import left_by
+from agentflow_dagster.jupyter.summary_html import as_html
+from agentflow_dagster.notebook.seen import MIME
+from agentflow_dagster.spec.values import Part, pack, preview
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from agentflow_dagster.jupyter.session import NodeRun, Session
     from agentflow_dagster.notebook import CellNames
+    from agentflow_dagster.ports.model import Usage
+    from agentflow_dagster.spec.values import JsonObject, Value
 
-_SHOWN = 8
+MAX_OUTPUT = 4_000
 _ROWS_TRIED = 1_000
 
 
@@ -47,70 +55,88 @@ class NodeSummary:
     """One run of a node's cell, for display.
 
     Args:
-        node: The node's name.
-        seconds: How long the body ran.
+        node, kind: The node.
+        seconds: How long it worked.
         reads, makes: In the order of the text.
         warnings: What will be otherwise where the agent runs.
+        figures: Tokens, cost and model, in a few words each.
+        output: What a node that is no code gave, as text.
+        port: The port that it left by, where that is not `result`.
+        skipped: Whether it was skipped.
+        readers: The nodes that read what it gave.
+        stale: What has changed since it ran.
+        took: What ipyflow saw it take from other cells; None where it does not look.
+        before: What it gave in the run that it was opened from, as text; "" where it was not.
     """
 
     node: str
     seconds: float
-    reads: tuple[Read, ...]
-    makes: tuple[Made, ...]
-    warnings: tuple[str, ...]
+    reads: tuple[Read, ...] = ()
+    makes: tuple[Made, ...] = ()
+    warnings: tuple[str, ...] = ()
+    kind: str = ""
+    figures: tuple[str, ...] = ()
+    output: str = ""
+    port: str = ""
+    skipped: bool = False
+    readers: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    took: JsonObject | None = None
+    before: str = ""
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": self.as_text(), "text/html": self.as_html()}
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> JsonObject:
+        bundle: JsonObject = {"text/plain": self.as_text(), "text/html": as_html(self)}
+        return bundle if self.took is None else {**bundle, MIME: self.took}
 
     def as_text(self) -> str:
         """A few lines for terminals and logs."""
-        lines = [f"node {self.node}: {_duration(self.seconds)}"]
+        lines = [f"node {self.node}: {', '.join(self.facts)}"]
+        if self.stale:
+            lines.append(f"  out of date: {', '.join(self.stale)} changed; run it again")
         if self.reads:
             lines.append(f"  reads {', '.join(map(_read_text, self.reads))}")
         if self.makes:
             lines.append(f"  makes {', '.join(map(_made_text, self.makes))}")
+        if self.readers:
+            lines.append(f"  read by {', '.join(self.readers)}")
         lines += [f"  warning: {warning}" for warning in self.warnings]
+        if self.before and self.before == self.output:
+            lines.append("  as in the run:")
+        elif self.before:
+            lines += [
+                "  in the run:",
+                *(f"  {line}" for line in self.before.splitlines()),
+                "  now:",
+            ]
+        lines += [f"  {line}" for line in self.output.splitlines()]
         return "\n".join(lines)
 
-    def as_html(self) -> str:
-        """A small box in the colours of JupyterLab's theme, or of the page where there is none."""
-        rows = [
-            ("reads", [(r.name, f"from {r.maker}" if r.maker else "", "") for r in self.reads]),
-            ("makes", [(m.name, m.what + _stays_text(m), m.stays) for m in self.makes]),
-        ]
-        body = "".join(_row(title, items) for title, items in rows if items)
-        body += "".join(f'<div style="{_WARNING}">{escape(w)}</div>' for w in self.warnings)
-        return (
-            f'<div style="{_BOX}"><div><b>{escape(self.node)}</b> '
-            f'<span style="{_QUIET}">{_duration(self.seconds)}</span></div>{body}</div>'
-        )
-
-
-_BOX = (
-    "border-left: 3px solid var(--jp-brand-color1, #2196f3); padding: 4px 10px; margin: 4px 0; "
-    "color: inherit; font-family: var(--jp-ui-font-family, sans-serif); "
-    "font-size: var(--jp-ui-font-size1, 13px)"
-)
-_QUIET = "opacity: 0.7"
-_WARNING = (
-    "border-left: 3px solid var(--jp-warn-color1, #f57c00); padding-left: 6px; margin-top: 4px"
-)
-_CODE = "font-family: var(--jp-code-font-family, monospace)"
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """How it went, in a few words each."""
+        if self.skipped:
+            return ("skipped",)
+        left = (f"left by {self.port}",) if self.port else ()
+        return (duration(self.seconds), *self.figures, *left)
 
 
 def summarize(
-    node: str,
-    seconds: float,
-    reads: Iterable[Read],
+    run: NodeRun,
     names: CellNames,
-    namespace: Mapping[str, object],
+    session: Session,
+    *,
+    before: Value = None,
 ) -> NodeSummary:
-    """Looks at what the cell has left in the namespace."""
-    makes = [
-        name
-        for name, binding in names.defines.items()
-        if binding.kind == "value" and not name.startswith("_") and name in namespace
-    ]
+    """Looks at what a run has left in the namespace.
+
+    Args:
+        run: The run.
+        names: What its cell does with names.
+        session: Whose namespace it ran in.
+        before: What it gave in the run that it was opened from.
+    """
+    namespace, line = session.namespace, run.line
+    makes = [name for name in run.makes if not name.startswith("_") and name in namespace]
     warnings = [
         f"{name} was made elsewhere and is changed in place here: other nodes will not see that. "
         "Make a new value under a new name."
@@ -118,15 +144,58 @@ def summarize(
         if is_data(namespace.get(name))
     ]
     return NodeSummary(
-        node,
-        seconds,
-        tuple(reads),
-        tuple(
-            Made(name, describe(namespace[name]), _not_storable(name, namespace[name]))
-            for name in makes
-        ),
+        line.name,
+        run.seconds,
+        tuple(Read(name, taken.maker) for name, taken in run.took.items()),
+        tuple(Made(n, describe(namespace[n]), _not_storable(n, namespace[n])) for n in makes)
+        if line.is_code
+        else (),
         tuple(warnings),
+        "" if line.is_code else line.kind,
+        figures(run.usage),
+        _output(run, session, told=before is not None),
+        run.port if run.port and run.port != "result" else "",
+        skipped=run.port is None,
+        before="" if before is None else shown(before),
     )
+
+
+def _output(run: NodeRun, session: Session, *, told: bool) -> str:
+    """What a node gave, as text; of code, whose values are told of by name, only where asked."""
+    if not run.line.is_code:
+        return "" if run.output is None else shown(run.output)
+    return shown(left_by(run, session.namespace)) if told and run.makes else ""
+
+
+def figures(usage: Sequence[Usage]) -> tuple[str, ...]:
+    """Tokens, cost and model of some calls, in a few words each; nothing where there were none."""
+    if not usage:
+        return ()
+    tokens_in, tokens_out = (
+        sum(getattr(u, f"tokens_{way}") for u in usage) for way in ("in", "out")
+    )
+    costs = [u.cost_usd for u in usage]
+    known = [one for one in costs if one is not None]
+    price = cost(float(sum(known, Decimal(0))) if len(known) == len(costs) else None)
+    models = ", ".join(dict.fromkeys(u.model for u in usage))
+    return f"{tokens_in:,} + {tokens_out:,} tokens", price, models
+
+
+def shown(output: Value) -> str:
+    """A node's output for people: its text where it is one, else JSON."""
+    match output:
+        case {"text": str(text)} if len(output) == 1:
+            return _cut(text)
+        case str():
+            return _cut(output)
+        case Part() | None:
+            return preview(output, limit=MAX_OUTPUT)
+        case _:
+            body = preview(output, limit=MAX_OUTPUT)
+            try:
+                return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+            except ValueError:  # it was cut
+                return body
 
 
 def is_data(value: object) -> bool:
@@ -149,10 +218,20 @@ def describe(value: object) -> str:
     return name
 
 
+def public_values(names: CellNames, namespace: Mapping[str, object]) -> tuple[str, ...]:
+    """The names that a cell of code has made for others."""
+    return tuple(n for n, b in names.defines.items() if b.kind == "value" and n in namespace)
+
+
 def _not_storable(name: str, value: object) -> str:
-    """Why no other node can read a value; "" where it can. Of a long table the head is tried."""
-    if type(value).__name__ == "DataFrame" and hasattr(value, "head"):
-        value = cast("Any", value).head(_ROWS_TRIED)
+    """Why no other node can read a value; "" where it can. Of long ones the head is tried."""
+    match type(value).__name__:
+        case "DataFrame" | "Series" if hasattr(value, "head"):
+            value = cast("Any", value).head(_ROWS_TRIED)
+        case "ndarray":
+            value = cast("Any", value)[:_ROWS_TRIED] if cast("Any", value).ndim else value
+        case _:
+            pass
     try:
         pack({name: value})
     except (ValueNotStorable, RecursionError) as error:
@@ -165,24 +244,8 @@ def _read_text(read: Read) -> str:
 
 
 def _made_text(made: Made) -> str:
-    return f"{made.name} ({made.what}{_stays_text(made)})"
+    return f"{made.name} ({made.what}{', stays in this node' if made.stays else ''})"
 
 
-def _stays_text(made: Made) -> str:
-    return ", stays in this node" if made.stays else ""
-
-
-def _row(title: str, items: Sequence[tuple[str, str, str]]) -> str:
-    """One line: names with what is said of each, and more in a tooltip."""
-    cells = "".join(
-        f'<span style="margin-right: 1em" title="{escape(more)}">'
-        f'<span style="{_CODE}">{escape(name)}</span> '
-        f'<span style="{_QUIET}">{escape(what)}</span></span>'
-        for name, what, more in items[:_SHOWN]
-    )
-    more = f"and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return f'<div><span style="{_QUIET}">{title}</span> {cells}{more}</div>'
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_OUTPUT else f"{text[:MAX_OUTPUT]}… ({len(text):,} characters)"

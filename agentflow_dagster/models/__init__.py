@@ -1,11 +1,13 @@
 """The model plane: answers the requests that `ports.model` describes.
 
-`ConfiguredModel` picks the provider; `OfflineModel` needs none; `SentenceModel` is the embedded
-model beneath it, also for search. Importing this room loads no model and no heavy library.
+`ModelPlane` ranks, asks, tries again, reserves and accounts; `OfflineModel` needs no provider;
+`SentenceModel` is the embedded model beneath it, also for search. Importing this room loads no
+model and no heavy library.
 """
 
-from agentflow_dagster.models.configured import ConfiguredModel
 from agentflow_dagster.models.embedding import SentenceModel
 from agentflow_dagster.models.offline import OfflineModel
+from agentflow_dagster.models.plane import ModelPlane
+from agentflow_dagster.models.settings import ModelSettings, read_settings
 
-__all__ = ["ConfiguredModel", "OfflineModel", "SentenceModel"]
+__all__ = ["ModelPlane", "ModelSettings", "OfflineModel", "SentenceModel", "read_settings"]

@@ -3,7 +3,7 @@
     register_offline()
     litellm.completion("offline/extractive", messages=[…])
 
-AgentFlow's own nodes do not need it: `ConfiguredModel` calls the offline model directly.
+AgentFlow's own nodes do not need it: `ModelPlane` calls the offline model directly.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from agentflow_dagster.models.litellm_model import load_litellm
+from agentflow_dagster.models.litellm_loading import load_litellm
 from agentflow_dagster.models.offline import MODEL, PROVIDER, OfflineModel
 from agentflow_dagster.ports.model import Message, ModelRequest
 

@@ -21,7 +21,7 @@ from agentflow_dagster.models.structured import schema_mismatch
 from agentflow_dagster.ports.model import ModelReply, Usage
 
 if TYPE_CHECKING:
-    from agentflow_dagster.ports.model import ModelRequest
+    from agentflow_dagster.ports.model import Listener, ModelRequest
     from agentflow_dagster.spec.values import JsonSchema, JsonValue
 
 PROVIDER = "offline"
@@ -38,7 +38,7 @@ class OfflineModel:
     def __init__(self, sentence_model: SentenceModel | None = None) -> None:
         self._sentences = sentence_model or SentenceModel()
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(self, request: ModelRequest, listener: Listener | None = None) -> ModelReply:
         """Answers one request, in a thread.
 
         Raises:
@@ -47,7 +47,7 @@ class OfflineModel:
         """
         try:
             async with asyncio.timeout(request.timeout):
-                return await asyncio.to_thread(self._answer, request)
+                reply = await asyncio.to_thread(self._answer, request)
         except TimeoutError:
             raise ModelError(
                 f"{MODEL} was still at work after {request.timeout} s.",
@@ -55,8 +55,17 @@ class OfflineModel:
                 provider=PROVIDER,
                 hint="Raise the node's timeout, or give it a shorter text.",
             ) from None
+        if listener is not None:
+            listener.text(reply.text)
+        return reply
 
     def _answer(self, request: ModelRequest) -> ModelReply:
+        if request.tools:
+            raise _refusal(
+                "calls no tools",
+                hint="Name a model that does under `llm`, with its provider's key in the "
+                "environment; in a test, say under `mocks` what the node gives.",
+            )
         started = time.perf_counter()
         schema = request.output_schema
         task = read_task(request.messages, structured=schema is not None)

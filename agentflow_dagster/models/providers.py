@@ -1,16 +1,19 @@
 """The providers whose settings we read: environment variables, model families, default models.
 
-One table; a provider that is not in it is left to LiteLLM, which reads its own variables.
+One table. A provider that is not in it is called where the project's `models.yaml` names its key.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
+
+Lookup: TypeAlias = "Callable[[str], str | None]"
+"""Gives the value of an environment variable; None where it is not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,11 @@ class Provider:
         needs_key: A base URL alone does not configure it.
         needs_base: A key alone does not configure it.
         version: Environment variable that holds the version of its API.
+        own_machine: People run it themselves: where its address is one of theirs, what it is told
+            stays with them.
+        protocol: LiteLLM's name of the protocol that it is spoken to in; its own where it is "".
+        usual_base: Where it is, if no variable says otherwise and LiteLLM would not know.
+        listed_as: Its name in LiteLLM's list of prices; its own where it is "".
     """
 
     name: str
@@ -36,18 +44,25 @@ class Provider:
     needs_key: bool = False
     needs_base: bool = False
     version: str = ""
+    own_machine: bool = False
+    protocol: str = ""
+    usual_base: str = ""
+    listed_as: str = ""
 
-    def key(self, environment: Mapping[str, str]) -> str | None:
+    def key(self, lookup: Lookup) -> str | None:
         """Its key; None where none is set."""
-        return _first(self.keys, environment)
+        return _first(self.keys, lookup)
 
-    def base(self, environment: Mapping[str, str]) -> str | None:
-        """Its base URL; None where none is set."""
-        return _first(self.bases, environment)
+    def base(self, lookup: Lookup) -> str | None:
+        """Its base URL; None where LiteLLM knows it."""
+        return self._said_base(lookup) or self.usual_base or None
 
-    def is_configured(self, environment: Mapping[str, str]) -> bool:
+    def _said_base(self, lookup: Lookup) -> str | None:
+        return _first(self.bases, lookup)
+
+    def is_configured(self, lookup: Lookup) -> bool:
         """Whether it can be called."""
-        key, base = self.key(environment), self.base(environment)
+        key, base = self.key(lookup), self._said_base(lookup)
         if (self.needs_key and not key) or (self.needs_base and not base):
             return False
         return bool(key or base)
@@ -59,6 +74,12 @@ class Provider:
         if self.needs_base:
             return " and ".join((*base, *(key if self.needs_key else ())))
         return " or ".join((*key, *(() if self.needs_key else base)))
+
+
+def _local(name: str, key: str, *bases: str) -> Provider:
+    # Ollama's older protocol knows no conversation.
+    protocol = "ollama_chat" if name == "ollama" else ""
+    return Provider(name, (key,), bases, needs_base=True, own_machine=True, protocol=protocol)
 
 
 PROVIDERS = (
@@ -102,10 +123,29 @@ PROVIDERS = (
     ),
     Provider("groq", ("GROQ_API_KEY",), ("GROQ_API_BASE",), needs_key=True),
     Provider("xai", ("XAI_API_KEY",), ("XAI_API_BASE",), r"grok\b", needs_key=True),
-    Provider("cohere", ("COHERE_API_KEY", "CO_API_KEY"), family=r"command\b", needs_key=True),
+    # LiteLLM cannot read a stream of Cohere's own protocol (events have names in it), and asks
+    # huggingface.co for settings at calls of that provider's. Both speak OpenAI's, too.
+    Provider(
+        "cohere",
+        ("COHERE_API_KEY", "CO_API_KEY"),
+        ("COHERE_API_BASE",),
+        r"command\b",
+        "command-r7b-12-2024",
+        needs_key=True,
+        protocol="openai",
+        usual_base="https://api.cohere.ai/compatibility/v1",
+        listed_as="cohere_chat",
+    ),
     Provider("openrouter", ("OPENROUTER_API_KEY",), ("OPENROUTER_API_BASE",), needs_key=True),
     Provider("together_ai", ("TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY"), needs_key=True),
-    Provider("huggingface", ("HF_TOKEN", "HUGGINGFACE_API_KEY"), needs_key=True),
+    Provider(
+        "huggingface",
+        ("HF_TOKEN", "HUGGINGFACE_API_KEY"),
+        ("HF_API_BASE", "HUGGINGFACE_API_BASE"),
+        needs_key=True,
+        protocol="openai",
+        usual_base="https://router.huggingface.co/v1",
+    ),
     Provider(
         "azure",
         ("AZURE_API_KEY",),
@@ -114,12 +154,10 @@ PROVIDERS = (
         needs_base=True,
         version="AZURE_API_VERSION",
     ),
-    Provider("ollama", ("OLLAMA_API_KEY",), ("OLLAMA_API_BASE", "OLLAMA_HOST"), needs_base=True),
-    Provider(
-        "ollama_chat", ("OLLAMA_API_KEY",), ("OLLAMA_API_BASE", "OLLAMA_HOST"), needs_base=True
-    ),
-    Provider("hosted_vllm", ("HOSTED_VLLM_API_KEY",), ("HOSTED_VLLM_API_BASE",), needs_base=True),
-    Provider("lm_studio", ("LM_STUDIO_API_KEY",), ("LM_STUDIO_API_BASE",), needs_base=True),
+    _local("ollama", "OLLAMA_API_KEY", "OLLAMA_API_BASE", "OLLAMA_HOST"),
+    _local("ollama_chat", "OLLAMA_API_KEY", "OLLAMA_API_BASE", "OLLAMA_HOST"),
+    _local("hosted_vllm", "HOSTED_VLLM_API_KEY", "HOSTED_VLLM_API_BASE"),
+    _local("lm_studio", "LM_STUDIO_API_KEY", "LM_STUDIO_API_BASE"),
 )
 
 
@@ -133,10 +171,5 @@ def by_family(model: str) -> Provider | None:
     return next((p for p in PROVIDERS if p.family and re.match(p.family, model)), None)
 
 
-def configured(environment: Mapping[str, str]) -> tuple[Provider, ...]:
-    """The providers that can be called, in the order in which they give the default model."""
-    return tuple(p for p in PROVIDERS if p.is_configured(environment))
-
-
-def _first(names: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
-    return next((value for name in names if (value := environment.get(name, "").strip())), None)
+def _first(names: tuple[str, ...], lookup: Lookup) -> str | None:
+    return next((value for name in names if (value := (lookup(name) or "").strip())), None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.nodes.agent_run import RunAgent
+from agentflow_dagster.nodes.ai_agent import Agent
 from agentflow_dagster.nodes.ai_chat import Chat
 from agentflow_dagster.nodes.ai_classify import Classify
 from agentflow_dagster.nodes.ai_complete import Complete
@@ -45,7 +46,7 @@ ENTRY_POINT = "agentflow.nodes"
 def builtin_kinds() -> dict[str, Kind[KindConfig]]:
     """The kinds that ship with AgentFlow, by name."""
     kinds = (
-        *(Chat(), Classify(), Complete(), Extract(), Summarize()),
+        *(Agent(), Chat(), Classify(), Complete(), Extract(), Summarize()),
         *(Approval(), Input()),
         *(Delay(), If(), Loop(), Merge(), Parallel(), Switch()),
         *(Find(), Format(), Table(), Validate()),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from agentflow_dagster.nodes.pictures import MOST, PICTURES, Picture, images
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
 from agentflow_dagster.ports.model import Message, ModelRequest
 from agentflow_dagster.spec.kind import KindConfig
@@ -24,6 +25,7 @@ class ChatConfig(KindConfig):
     system: str = Field(
         default="", description="How the model should behave, and what it should know."
     )
+    images: tuple[Picture, ...] = Field(default=(), max_length=MOST, description=PICTURES)
 
 
 class Chat(Kind[ChatConfig]):
@@ -40,6 +42,7 @@ draft:
     prompt: "Reply to this ticket: {{input.body}}"
 """
     config = ChatConfig
+    prose = "prompt"
     uses = frozenset({"llm"})
 
     def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:
@@ -51,9 +54,10 @@ draft:
 
     async def run(self, context: NodeContext, config: ChatConfig) -> NodeResult:
         system = (Message("system", config.system),) if config.system else ()
+        asked = Message("user", config.prompt, await images(context, config.images))
         reply = await context.model.complete(
             ModelRequest(
-                messages=(*system, Message("user", config.prompt)),
+                messages=(*system, asked),
                 model=context.llm.model,
                 temperature=context.llm.temperature,
                 max_tokens=context.llm.max_tokens,

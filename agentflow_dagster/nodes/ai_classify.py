@@ -45,6 +45,7 @@ topic:
       billing: money
 """
     config = ClassifyConfig
+    prose = "text"
     uses = frozenset({"llm"})
 
     def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:

@@ -47,6 +47,7 @@ slogan:
     stop: ["\\n\\n"]
 """
     config = CompleteConfig
+    prose = "prompt"
     uses = frozenset({"llm"})
 
     def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:

@@ -54,6 +54,7 @@ invoice:
         due: {type: string, format: date, description: when it is due}
 """
     config = ExtractConfig
+    prose = "text"
     uses = frozenset({"llm"})
     fixed = frozenset({"schema"})
 

@@ -56,6 +56,7 @@ short:
     maxWords: 60
 """
     config = SummarizeConfig
+    prose = "text"
     uses = frozenset({"llm"})
 
     def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:

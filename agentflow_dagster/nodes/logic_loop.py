@@ -17,14 +17,13 @@ from pydantic import (
 
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.ports.kind import Kind, NodeContext, NodeResult
+from agentflow_dagster.spec.arrow_values import frame_of
 from agentflow_dagster.spec.document import Body
 from agentflow_dagster.spec.kind import KindConfig
-from agentflow_dagster.spec.values import TABLE, Part, pack, unpack
+from agentflow_dagster.spec.values import TABLE, Part, pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
     from agentflow_dagster.ports.bodies import BodyRun
     from agentflow_dagster.ports.model import Usage
@@ -130,7 +129,7 @@ spec:
         return {"body": ("body",)}
 
     def body_names(
-        self, config: RawConfig, types: Mapping[str, JsonSchema]
+        self, config: RawConfig, body: str, types: Mapping[str, JsonSchema]
     ) -> Mapping[str, JsonSchema]:
         index: JsonSchema = {"type": "integer"}
         if "while" in config:
@@ -231,8 +230,7 @@ def _holds(context: NodeContext, condition: str, names: Mapping[str, Value]) -> 
 
 def _items(over: list[Value] | Part) -> list[Value]:
     if isinstance(over, Part):
-        rows = cast("pd.DataFrame", unpack(over))
-        return cast("list[Value]", pack(rows.to_dict(orient="records")))
+        return cast("list[Value]", pack(frame_of(over).to_dict(orient="records")))
     return over
 
 

@@ -57,6 +57,7 @@ render:
 """
     config = CallbackConfig
     effects = "external"
+    outside = True
     waits = True
     called_back = True
     fixed = frozenset({"schema"})

@@ -75,6 +75,7 @@ ticket:
 """
     config = HttpConfig
     effects = "external"
+    outside = True
 
     def output_schema(self, config: RawConfig, upstream: Mapping[str, JsonSchema]) -> JsonSchema:
         return {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-_RETURNING = frozenset({"pop", "popleft", "popitem", "setdefault"})
+RETURNING = frozenset({"pop", "popleft", "popitem", "setdefault"})
 """Methods that change their object and give something back."""
 
-_SILENT = frozenset(
+SILENT = frozenset(
     {
         *("add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "fill"),
         *("insert", "move_to_end", "remove", "reverse", "rotate", "sort", "update"),
@@ -42,7 +42,7 @@ def mutated_by_call(node: ast.Call, *, discarded: bool) -> str | None:
             k.arg == "inplace" and isinstance(k.value, ast.Constant) and k.value.value is True
             for k in node.keywords
         )
-        if in_place or name in _RETURNING or (discarded and name in _SILENT):
+        if in_place or name in RETURNING or (discarded and name in SILENT):
             return base_name(node.func.value)
     if name in _FIRST_ARGUMENT and node.args:
         return base_name(node.args[0])

@@ -1,19 +1,21 @@
 """A notebook's code cells and what each is for.
 
 Roles come from cell tags (`parameters`, `setup`, `test`, `node:NAME`) or from `%%node NAME` on the
-first line; every other cell is exploration and does not ship. Cells that papermill injected are
+first line; `%%agentflow agent` holds, as YAML, what is of the agent as a whole. Every other cell is
+exploration and does not ship. Cells that papermill injected are
 left out: they hold one run's values.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from agentflow_dagster.notebook.node_line import MAGIC, NodeLine, parse_node_line
 from agentflow_dagster.notebook.problems import problem
+from agentflow_dagster.notebook.seen import Entry, Seen, read_seen
 from agentflow_dagster.spec.diagnostics import Diagnostic, Position
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 5_000_000
 
-Role: TypeAlias = Literal["parameters", "setup", "node", "test", "exploration"]
+AGENT_MAGIC = "%%agentflow"
+Role: TypeAlias = Literal["parameters", "setup", "node", "agent", "test", "exploration"]
 _TAGS: dict[str, Role] = {"parameters": "parameters", "setup": "setup", "test": "test"}
 
 
@@ -36,6 +39,8 @@ class NotebookCell:
         source: Its text, without the `%%node` line.
         first_line: The line of the cell on which `source` begins, from 1.
         node: What the `%%node` line or `node:` tag says.
+        order: The fields of the node's config in the order that its document has them, where that
+            is not the cell's own; it counts in a version's hash.
     """
 
     index: int
@@ -44,6 +49,7 @@ class NotebookCell:
     source: str
     first_line: int = 1
     node: NodeLine | None = None
+    order: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -79,11 +85,13 @@ class Notebook:
         cells: Its code cells, in order.
         settings: The notebook's `agentflow` metadata.
         diagnostics: What is wrong with it.
+        seen: What was seen of them when they ran, by their places in `cells`.
     """
 
     cells: tuple[NotebookCell, ...] = ()
     settings: JsonValue = None
     diagnostics: tuple[Diagnostic, ...] = ()
+    seen: Seen = field(default_factory=Seen)
 
 
 def read_notebook(source: Path | str) -> Notebook:
@@ -113,6 +121,7 @@ def read_notebook(source: Path | str) -> Notebook:
     if not isinstance(entries, list):
         return _refused("it has no list of `cells`")
     cells: list[NotebookCell] = []
+    ran: list[Entry] = []
     found: list[Diagnostic] = []
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict):
@@ -123,11 +132,26 @@ def read_notebook(source: Path | str) -> Notebook:
         tags = _tags(entry)
         if entry.get("cell_type") == "code" and "injected-parameters" not in tags:
             cell, problems = _cell(index, str(entry.get("id") or ""), body, tags)
-            cells.append(cell)
+            cells.append(replace(cell, order=_order(entry)))
+            ran.append((body, entry.get("outputs")))
             found.extend(problems)
     metadata = document.get("metadata")
     settings = metadata.get("agentflow") if isinstance(metadata, dict) else None
-    return Notebook(tuple(cells), settings, tuple(found))
+    return Notebook(tuple(cells), settings, tuple(found), read_seen(ran))
+
+
+def cell_source(text: str, node: str) -> str | None:
+    """The whole text of a node's cell, its first line too, in the text of an .ipynb file that can
+    be read; of a cell that is a node by its tag, with the line that says the same."""
+    cell = next((c for c in read_notebook(text).cells if c.name == node), None)
+    if cell is None:
+        return None
+    entries = cast("list[JsonObject]", json.loads(text)["cells"])
+    whole = _text(entries[cell.index].get("source")) or ""
+    if whole.lstrip().startswith(MAGIC):
+        return whole.lstrip()
+    line = next(t for t in _tags(entries[cell.index]) if t.startswith("node:"))
+    return f"{MAGIC} {line.removeprefix('node:')}\n{whole}"
 
 
 def _refused(why: str) -> Notebook:
@@ -148,6 +172,14 @@ def _tags(entry: JsonObject) -> list[str]:
     return [str(tag) for tag in tags] if isinstance(tags, list) else []
 
 
+def _order(entry: JsonObject) -> tuple[str, ...]:
+    """The order of the config's fields, in the cell's `agentflow` metadata."""
+    metadata = entry.get("metadata")
+    own = metadata.get("agentflow") if isinstance(metadata, dict) else None
+    order = own.get("order") if isinstance(own, dict) else None
+    return tuple(str(name) for name in order) if isinstance(order, list) else ()
+
+
 def _cell(
     index: int, id_: str, source: str, tags: list[str]
 ) -> tuple[NotebookCell, list[Diagnostic]]:
@@ -159,6 +191,10 @@ def _cell(
     first_line = 1
     if head.split(maxsplit=1)[:1] == [MAGIC]:
         lines.append(head.removeprefix(MAGIC).strip())
+        first_line = source[:blank].count("\n") + 2
+        source = body
+    if head.split() == [AGENT_MAGIC, "agent"]:
+        roles.append("agent")
         first_line = source[:blank].count("\n") + 2
         source = body
     roles.extend("node" for _ in lines)

@@ -1,13 +1,14 @@
 """Reads off a cell's text which names it takes from elsewhere, makes, and changes in place.
 
 Nothing is executed. Reads inside functions count as reads of the cell, since they happen when the
-function is called. What a text does not show is not seen: a change made by a function that the
-value is passed to, or through an attribute or element kept under another name.
+function is called. What goes through functions and other names for the same thing is seen by
+`flow`, over all cells together.
 """
 
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.notebook._ledger import Ledger, position
@@ -22,8 +23,9 @@ _BLIND = frozenset({"exec", "eval", "globals", "locals"})
 """Builtins that make or read names which the text does not show."""
 
 
+@lru_cache(maxsize=1_000)
 def analyse(source: str) -> CellNames:
-    """What the statements do with names.
+    """What the statements do with names; of a text that has been seen it is known.
 
     Raises:
         SyntaxError: it is not Python.

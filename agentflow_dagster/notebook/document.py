@@ -6,38 +6,43 @@ The parameters cell becomes the run's input, setup cells what every node shares,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from agentflow_dagster.notebook.cells import Notebook, read_notebook
+from agentflow_dagster.notebook.expression_names import mentions, renamed
 from agentflow_dagster.notebook.names import Binding, CellNames
 from agentflow_dagster.notebook.parameters import Parameter, input_schema, read_parameters
+from agentflow_dagster.notebook.passing import cannot_pass
 from agentflow_dagster.notebook.problems import problem
 from agentflow_dagster.notebook.reading import ReadCell, read_cell
+from agentflow_dagster.notebook.settings import LAYOUT, METADATA, SPEC, agent_name, read_settings
+from agentflow_dagster.notebook.tests_in_cells import read_tests
 from agentflow_dagster.notebook.wiring import NodeWiring, wire
-from agentflow_dagster.spec.diagnostics import Diagnostic, Position, has_errors, nearest, pointer
+from agentflow_dagster.spec.diagnostics import Diagnostic, Position, has_errors, pointer
 from agentflow_dagster.spec.document import API_VERSION
 
 if TYPE_CHECKING:
-    from agentflow_dagster.spec.values import JsonObject, JsonValue
+    from collections.abc import Collection
 
-_METADATA = ("name", "description", "labels", "icon")
-_SPEC = ("triggers", "budget", "config", "env", "secrets", "tests")
+    from agentflow_dagster.spec.kind import Catalogue
+    from agentflow_dagster.spec.values import JsonObject, JsonValue
 
 Positions: TypeAlias = Mapping[str, Position]
 
 
 def read_agent(
-    source: Path | str, *, file: str
+    source: Path | str, *, file: str, kinds: Catalogue | None = None
 ) -> tuple[JsonObject | None, Positions, tuple[Diagnostic, ...]]:
     """Reads a notebook as an agent document.
 
     Args:
         source: The path of an .ipynb file, or its text.
         file: What diagnostics call the file; its stem names the agent where the metadata does not.
+        kinds: Every node kind known here; without them the cells of other kinds than code are not
+            understood, and are as good as empty.
 
     Returns:
         The document as plain JSON (None where a diagnostic is an error), the place of each JSON
@@ -52,39 +57,61 @@ def read_agent(
     document: JsonObject = {}
     positions: dict[str, Position] = {}
     if notebook.cells or not found:
-        document = _document(notebook, PurePath(file).stem, positions, found)
+        document = _document(notebook, PurePath(file).stem, kinds, positions, found)
     problems = tuple(replace(d, file=file) for d in sorted(found, key=_place))
     return None if has_errors(problems) else document, positions, problems
 
 
 def _document(
-    notebook: Notebook, stem: str, positions: dict[str, Position], found: list[Diagnostic]
+    notebook: Notebook,
+    stem: str,
+    kinds: Catalogue | None,
+    positions: dict[str, Position],
+    found: list[Diagnostic],
 ) -> JsonObject:
     """Builds the document; notes the places of its parts and what is wrong on the way."""
-    cells = [read_cell(cell) for cell in notebook.cells]
+    nodes = {cell.name for cell in notebook.cells if cell.node}
+    cells = [read_cell(cell, kinds, nodes) for cell in notebook.cells]
     for read in cells:
         found += read.diagnostics
     cells, parameters = _parameters(cells, positions, found)
-    wired, problems = wire(cells)
+    told = read_settings(notebook)
+    found += told.diagnostics
+    settings = dict(told.values)
+    outputs = settings.get("outputs")
+    wired, problems = wire(
+        cells,
+        None if outputs is None else mentions(outputs, nodes, kinds or {}),
+        seen=notebook.seen,
+    )
     found += problems
+    found += cannot_pass(wired, cells)
     found += _node_names(wired)
-    settings = _settings(notebook, found)
-    defaults = settings.pop("defaults", {})
-    if (setup := _setup(cells, positions, found)) and isinstance(defaults, dict):
-        defaults["code"] = {"setup": setup}
-    spec: JsonObject = {"inputs": input_schema(parameters)}
-    if defaults:
-        spec["defaults"] = defaults
-    spec |= {key: settings[key] for key in _SPEC if key in settings}
-    spec["nodes"] = {node.cell.name: _node(node, positions) for node in wired}
-    spec["outputs"] = _outputs(wired, positions)
-    return {
+    spec: JsonObject = {"inputs": settings.get("inputs", input_schema(parameters))}
+    setup = _setup(cells, positions, found)
+    if setup or "defaults" in settings:
+        spec["defaults"] = _defaults(settings.pop("defaults", {}), setup)
+    spec |= {key: settings[key] for key in SPEC if key in settings}
+    spec["nodes"] = {node.cell.name: _node(node, nodes, kinds or {}, positions) for node in wired}
+    if outputs is None:
+        spec["outputs"] = _outputs(wired, kinds or {}, positions)
+    positions.update(told.positions)
+    said = cast("JsonObject", settings.get("tests") or {})
+    tested = read_tests(notebook.cells, [p.name for p in parameters], wired, said)
+    found += tested.diagnostics
+    positions.update(tested.positions)
+    if tested.tests:
+        spec["tests"] = {**tested.tests, **said}
+    document: JsonObject = {
         "apiVersion": API_VERSION,
         "kind": "Agent",
-        "metadata": {"name": _agent_name(stem)}
-        | {key: settings[key] for key in _METADATA if key in settings},
+        "metadata": {"name": agent_name(stem)}
+        | {key: settings[key] for key in METADATA if key in settings},
         "spec": spec,
     }
+    if LAYOUT in settings:
+        document[LAYOUT] = settings[LAYOUT]
+    return document
 
 
 def _parameters(
@@ -133,40 +160,75 @@ def _setup(cells: list[ReadCell], positions: dict[str, Position], found: list[Di
     return text
 
 
-def _node(node: NodeWiring, positions: dict[str, Position]) -> JsonObject:
-    cell, line = node.cell, node.cell.node
+def _defaults(said: JsonValue, setup: str) -> JsonValue:
+    """The agent's defaults, with what the setup cells say."""
+    if not setup or not isinstance(said, dict):
+        return said
+    code: JsonObject = {"setup": setup}
+    return {**said, "code": code}
+
+
+def _node(
+    node: NodeWiring, nodes: Collection[str], kinds: Catalogue, positions: dict[str, Position]
+) -> JsonObject:
+    """One node, with what other cells tell of it; its variables as the document writes them."""
+    cell = node.cell
     place = ("spec", "nodes", cell.name)
     positions[pointer(*place)] = cell.place(cell.head)
+    for where, position in node.read.positions.items():
+        positions[pointer(*place) + where] = cell.place(position)
+    meant = {one.name: one.reference for one in node.inputs}
+    entry = cast("JsonObject", renamed(node.read.entry, nodes, kinds, meant))
+    if cell.node and cell.node.is_code:
+        entry["with"] = _code(node, cast("JsonObject", entry.get("with", {})), place, positions)
+    config = cast("JsonObject", entry.get("with", {}))
+    known = [name for name in cell.order if name in config]
+    entry["with"] = {name: config[name] for name in dict.fromkeys([*known, *config])}
+    return entry
+
+
+def _code(
+    node: NodeWiring, said: JsonObject, place: tuple[str, ...], positions: dict[str, Position]
+) -> JsonObject:
+    """The config of a node of code: what its line says, and beside it what its text tells."""
+    cell = node.cell
     positions[pointer(*place, "with", "code")] = cell.place(Position(1))
+    if cell.node and cell.node.is_exact:
+        return {"code": cell.source, **said}
     inputs: JsonObject = {}
     for taken in node.inputs:
-        inputs[taken.name] = _reference(taken.producer, taken.name)
-        positions[pointer(*place, "with", "inputs", taken.name)] = taken.place
+        if taken.by_code:
+            inputs[taken.name] = f"{{{{{taken.reference}}}}}"
+            positions[pointer(*place, "with", "inputs", taken.name)] = taken.place
+    inputs |= cast("JsonObject", said.get("inputs", {}))
     for index, name in enumerate(node.outputs):
         made = node.read.names.defines[name].position
         positions[pointer(*place, "with", "outputs", index)] = cell.place(made)
     config: JsonObject = {"code": cell.source}
     if inputs:
         config["inputs"] = inputs
-    config["outputs"] = cast("list[JsonValue]", list(node.outputs))
-    entry: JsonObject = {"kind": "code.python", "with": config}
-    if line and line.memory:
-        config["memory"] = line.memory
-    if line and line.timeout:
-        entry["timeout"] = line.timeout
-    if line and line.attempts:
-        entry["retry"] = {"maxAttempts": line.attempts}
-    return entry
+    config["outputs"] = list(node.outputs)
+    return {**config, **{key: value for key, value in said.items() if key != "inputs"}}
 
 
-def _outputs(wired: list[NodeWiring], positions: dict[str, Position]) -> JsonObject:
+def _outputs(
+    wired: list[NodeWiring], kinds: Catalogue, positions: dict[str, Position]
+) -> JsonObject:
     """What the nodes make that nothing else takes from."""
     outputs: JsonObject = {}
     for node in wired:
-        for name in node.outputs if node.final else ():
-            outputs[name] = _reference(node.cell.name, name)
+        cell = node.cell
+        if not node.final or cell.node is None:
+            continue
+        if cell.node.is_code:
+            given = {name: f"{{{{{cell.name}.output.{name}}}}}" for name in node.outputs}
+        else:  # one that only chooses a way, or asks a person, gives nothing by itself
+            kind = kinds.get(cell.node.kind)
+            given = {cell.name: f"{{{{{cell.name}.output}}}}"} if kind and kind.asset else {}
+        for name, reference in given.items():
+            outputs[name] = reference
             made = node.read.names.defines[name].position
-            positions[pointer("spec", "outputs", name)] = node.cell.place(made)
+            positions[pointer("spec", "outputs", name)] = cell.place(made)
     return outputs
 
 
@@ -184,31 +246,6 @@ def _node_names(wired: list[NodeWiring]) -> list[Diagnostic]:
             hint = "Give this one another name."
             found.append(problem("AF604", message, cell=cell, position=cell.head, hint=hint))
     return found
-
-
-def _settings(notebook: Notebook, found: list[Diagnostic]) -> JsonObject:
-    """The notebook's `agentflow` metadata, fields that no one knows left out."""
-    known = (*_METADATA, *_SPEC, "defaults")
-    if notebook.settings is None:
-        return {}
-    if not isinstance(notebook.settings, dict):
-        message = "The notebook's `agentflow` metadata is no object."
-        found.append(problem("AF625", message, hint='Write {"agentflow": {"name": …}}.'))
-        return {}
-    for key in notebook.settings:
-        if key not in known:
-            message = f"The notebook's `agentflow` metadata has an unknown field {key!r}."
-            found.append(problem("AF625", message, hint=nearest(key, known)))
-    return {key: value for key, value in notebook.settings.items() if key in known}
-
-
-def _agent_name(stem: str) -> str:
-    """The file's name as an agent's: `My Report` is `my-report`."""
-    return re.sub(r"[-_]{2,}", "-", re.sub(r"[^a-z0-9_]+", "-", stem.lower())).strip("-_")
-
-
-def _reference(producer: str | None, name: str) -> str:
-    return f"{{{{{producer}.output.{name}}}}}" if producer else f"{{{{input.{name}}}}}"
 
 
 def _place(diagnostic: Diagnostic) -> tuple[int, int, int]:

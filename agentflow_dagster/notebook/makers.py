@@ -33,6 +33,14 @@ class Maker:
         """Whether what it makes can pass from one node to another."""
         return self.binding.kind in {"value", "target"}
 
+    def reference(self, name: str) -> str:
+        """What the name is in the document: of the run's input, of what code leaves, or of what any
+        other node gives."""
+        if self.cell.node is None:
+            return f"input.{name}"
+        whole = f"{self.cell.name}.output"
+        return f"{whole}.{name}" if self.cell.node.is_code else whole
+
 
 class Makers:
     """The makers of every name.

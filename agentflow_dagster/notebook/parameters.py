@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.notebook.annotations import schema_of_type, schema_of_value
+from agentflow_dagster.notebook.parameter_widgets import widget_schema, widgets_in
 from agentflow_dagster.notebook.problems import problem
 from agentflow_dagster.spec.diagnostics import Diagnostic, Position
 from agentflow_dagster.spec.json_schema import load_jsonschema
@@ -44,8 +45,15 @@ class Parameter:
         return "default" not in self.schema
 
 
-def read_parameters(cell: NotebookCell) -> tuple[list[Parameter], list[Diagnostic]]:
-    """Reads a cell that is known to be Python; a name given twice counts as its last."""
+def read_parameters(
+    cell: NotebookCell, *, widgets: bool = False
+) -> tuple[list[Parameter], list[Diagnostic]]:
+    """Reads a cell that is known to be Python; a name given twice counts as its last.
+
+    Args:
+        cell: The cell.
+        widgets: Whether a widget is a parameter too: where whole notebooks are run.
+    """
     comments = _comments(cell.source)
     parameters: dict[str, Parameter] = {}
     found: list[Diagnostic] = []
@@ -55,7 +63,7 @@ def read_parameters(cell: NotebookCell) -> tuple[list[Parameter], list[Diagnosti
         ):
             continue
         try:
-            name, schema = _read(statement)
+            name, schema = (_widget(statement) if widgets else None) or _read(statement)
         except _Unfit as unfit:
             position = Position(statement.lineno, statement.col_offset + 1)
             found.append(
@@ -83,6 +91,15 @@ class _Unfit(Exception):
     def __init__(self, code: str, message: str, hint: str) -> None:
         super().__init__(message)
         self.code, self.message, self.hint = code, message, hint
+
+
+def _widget(statement: ast.stmt) -> tuple[str, JsonObject] | None:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            schema = widget_schema(value)
+            return None if schema is None else (name, schema)
+        case _:
+            return None
 
 
 def _read(statement: ast.stmt) -> tuple[str, JsonObject]:
@@ -121,6 +138,8 @@ def _default(name: str, value: ast.expr) -> JsonValue:
         default = ast.literal_eval(value)
     except (ValueError, TypeError, RecursionError):
         message = f"The default of {name!r} is `{_shortened(ast.unparse(value))}`, not a literal."
+        if widgets_in(f"it = {ast.unparse(value)}"):
+            hint = "A widget is a parameter of a whole notebook (code.notebook); write its value."
         raise _Unfit("AF609", message, hint) from None
     if (odd := _not_json(default)) is not None:
         raise _Unfit("AF609", f"The default of {name!r} holds {odd}, which JSON cannot.", hint)

@@ -38,10 +38,17 @@ CODES: Final[Mapping[str, str]] = {
     "AF624": "The notebook has no node.",
     "AF625": "The notebook's `agentflow` metadata cannot be used.",
     "AF626": "A cell has more than one role.",
+    "AF627": "The config of a node's cell cannot be told from its prompt.",
+    "AF628": "An agent cannot be written as a notebook.",
+    "AF629": "A node took a value from another cell than it will in the agent (warning).",
+    "AF630": "A cell changed in place what another made, and its text hides it (warning).",
+    "AF635": "A node passes on what no other node can be given.",
+    "AF636": "A line of a test cell has no form as a test of the agent (warning).",
+    "AF637": "Two tests have the same name (warning).",
 }
 """What each code stands for; tests hold that each can happen and that no other does."""
 
-WARNINGS = frozenset({"AF618", "AF623"})
+WARNINGS = frozenset({"AF618", "AF623", "AF629", "AF630", "AF636", "AF637"})
 
 
 def problem(

@@ -9,14 +9,19 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agentflow_dagster.notebook.changes import Changes
+from agentflow_dagster.notebook.flow.links import follow
 from agentflow_dagster.notebook.makers import Maker, Makers
 from agentflow_dagster.notebook.problems import problem
+from agentflow_dagster.notebook.seen import Seen
+from agentflow_dagster.notebook.seen_names import disagreements, with_seen
 from agentflow_dagster.spec.diagnostics import Diagnostic, Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from agentflow_dagster.notebook.cells import NotebookCell
+    from agentflow_dagster.notebook.expression_names import Mention
     from agentflow_dagster.notebook.reading import ReadCell
 
 _OUTPUT = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -30,11 +35,15 @@ class Input:
         name: The name on both sides.
         producer: The node that makes it.
         place: Where it is read, in the notebook.
+        reference: What it is in the document: `check.output.total`.
+        by_code: Whether the node's Python reads it, rather than an expression.
     """
 
     name: str
     producer: str | None
     place: Position
+    reference: str
+    by_code: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,22 @@ class NodeWiring:
         return self.read.cell
 
 
-def wire(cells: Sequence[ReadCell]) -> tuple[list[NodeWiring], list[Diagnostic]]:
-    """Wires the nodes, and tells what does not fit together."""
+def wire(
+    cells: Sequence[ReadCell],
+    outputs: Sequence[Mention] | None = None,
+    *,
+    seen: Seen | None = None,
+) -> tuple[list[NodeWiring], list[Diagnostic]]:
+    """Wires the nodes, and tells what does not fit together.
+
+    Args:
+        cells: Every cell.
+        outputs: What the agent's outputs name, where the author has said what they are.
+        seen: What was seen of them when they ran.
+    """
+    links = follow(tuple(read.text for read in cells))
+    seen = seen or Seen()
+    cells = with_seen(cells, seen, links)
     makers = Makers(cells)
     nodes = [read for read in cells if read.cell.role == "node"]
     found: list[Diagnostic] = []
@@ -68,14 +91,26 @@ def wire(cells: Sequence[ReadCell]) -> tuple[list[NodeWiring], list[Diagnostic]]
     for read in cells:
         if read.cell.role == "setup":
             shared += _take(read, makers, found)
-    inputs = {read.cell.name: (*shared, *_take(read, makers, found)) for read in nodes}
-    wired = [_node(read, inputs) for read in nodes]
-    found += _twice_final(wired)
+    inputs = {
+        read.cell.name: (
+            *shared,
+            *_take(read, makers, found),
+            *_take_unwritten(read, makers, links.looked_up(place), shared),
+        )
+        for place, read in enumerate(cells)
+        if read.cell.role == "node"
+    }
+    asked = [m for read in nodes for m in read.mentions] + list(outputs or ())
+    wired = [_node(read, inputs, asked) for read in nodes]
+    if outputs is None:
+        found += _twice_final(wired)
+    changes = Changes(cells, makers, links)
     for read in nodes:
-        found += _changes(read, makers, nodes)
+        found += changes.by_node(read)
     for read in cells:
         if not read.cell.ships:
-            found += _interferes(read, makers, nodes)
+            found += changes.by_exploration(read)
+    found += disagreements(cells, seen.edges, links, makers)
     return wired, list(dict.fromkeys(found))
 
 
@@ -83,11 +118,13 @@ def _take(read: ReadCell, makers: Makers, found: list[Diagnostic]) -> Iterator[I
     """What a cell takes from others; problems are added to `found`."""
     cell, names = read.cell, read.names
     everything = {**names.builtins, **names.reads}
-    for name, position in sorted(everything.items(), key=lambda item: _order(item[1])):
+    taken = [(m.name, read.place(m.place), False) for m in read.mentions if m.is_variable]
+    taken += [(name, at, True) for name, at in everything.items()]
+    for name, position, by_code in sorted(taken, key=lambda one: _order(one[1])):
         match makers.find(name, cell, position):
-            case Maker(cell=source):
-                producer = source.name if source.role == "node" else None
-                yield Input(name, producer, cell.place(position))
+            case Maker() as maker:
+                producer = maker.cell.name if maker.cell.role == "node" else None
+                yield Input(name, producer, cell.place(position), maker.reference(name), by_code)
             case Diagnostic() as diagnostic:
                 found.append(diagnostic)
             case None:
@@ -106,19 +143,40 @@ def _take(read: ReadCell, makers: Makers, found: list[Diagnostic]) -> Iterator[I
             )
 
 
-def _node(read: ReadCell, inputs: dict[str, tuple[Input, ...]]) -> NodeWiring:
+def _take_unwritten(
+    read: ReadCell, makers: Makers, looked_up: Mapping[str, Position], shared: Iterable[Input]
+) -> Iterator[Input]:
+    """What a cell looks up under names that its text does not have: `globals()["rows"]`."""
+    names = read.names
+    known = {*names.reads, *names.builtins, *names.defines, *(each.name for each in shared)}
+    known |= read.cell.node.inputs.keys() if read.cell.node else set()
+    for name, position in looked_up.items():
+        if name not in known:
+            maker = makers.find(name, read.cell, position)
+            if isinstance(maker, Maker) and maker.cell.ships:
+                producer = maker.cell.name if maker.cell.role == "node" else None
+                place = read.cell.place(position)
+                yield Input(name, producer, place, maker.reference(name))
+
+
+def _node(
+    read: ReadCell, inputs: dict[str, tuple[Input, ...]], asked: Sequence[Mention]
+) -> NodeWiring:
     name = read.cell.name
+    own: dict[str, Input] = {}  # one that setup reads too is given once
+    for one in sorted(inputs[name], key=lambda one: one.by_code):
+        own[one.name] = one
     taken = {i.name for taker in inputs.values() for i in taker if i.producer == name}
-    own = {i.name: i for i in inputs[name]}  # one that setup reads too is given once
-    if taken:
-        outputs = [n for n in read.names.defines if n in taken]
-    else:
-        outputs = [
-            n
-            for n, binding in read.names.defines.items()
-            if binding.kind == "value" and _OUTPUT.fullmatch(n)
-        ]
-    return NodeWiring(read, tuple(own.values()), tuple(outputs), final=not taken)
+    spoken = [m.path for m in asked if not m.is_variable and m.name == name]
+    public = [
+        n
+        for n, binding in read.names.defines.items()
+        if binding.kind == "value" and _OUTPUT.fullmatch(n)
+    ]
+    whole = any(len(path) == 1 for path in spoken) or not (taken or spoken)
+    taken |= {path[1] for path in spoken if path[1:]}
+    outputs = [n for n in read.names.defines if n in taken or (whole and n in public)]
+    return NodeWiring(read, tuple(own.values()), tuple(outputs), final=not (taken or spoken))
 
 
 def _twice_final(wired: Iterable[NodeWiring]) -> Iterator[Diagnostic]:
@@ -128,6 +186,7 @@ def _twice_final(wired: Iterable[NodeWiring]) -> Iterator[Diagnostic]:
     """
     first: dict[str, NodeWiring] = {}
     read = {name for node in wired for name in node.read.names.reads}
+    read |= {m.name for node in wired for m in node.read.mentions if m.is_variable}
     for node in wired:
         for name in node.outputs if node.final else ():
             if name in read:
@@ -142,50 +201,6 @@ def _twice_final(wired: Iterable[NodeWiring]) -> Iterator[Diagnostic]:
                     position=node.read.names.defines[name].position,
                     hint="Rename one, or begin its name with _ if it is no result.",
                 )
-
-
-def _changes(read: ReadCell, makers: Makers, nodes: Sequence[ReadCell]) -> Iterator[Diagnostic]:
-    """Changes in place to what another cell made: in production they stay in the node."""
-    for name, position in read.names.mutates.items():
-        source = next(iter(makers.shipping(name, apart_from=read.cell)), None)
-        if source is None or source.binding.kind == "import":
-            continue
-        others = [
-            n.cell
-            for n in nodes
-            if n is not read and n.cell is not source.cell and name in n.names.reads
-        ]
-        unseen = (
-            f"{others[0].title} would not see it" if others else "the change stays in this node"
-        )
-        yield problem(
-            "AF616",
-            f"{read.cell.title} changes {name!r} in place, which {source.cell.title} makes; "
-            f"{unseen}.",
-            cell=read.cell,
-            position=position,
-            hint=f"Make a new value under a new name, such as `{name}_2 = {name}.copy()`.",
-            only_warn=not others,
-        )
-
-
-def _interferes(read: ReadCell, makers: Makers, nodes: Sequence[ReadCell]) -> Iterator[Diagnostic]:
-    """What a cell that does not ship does to values on their way between two nodes."""
-    index = read.cell.index
-    touched = {n: b.position for n, b in read.names.defines.items() if b.kind != "import"}
-    for name, position in {**touched, **read.names.mutates}.items():
-        source = next(iter(makers.shipping(name, apart_from=read.cell)), None)
-        if source is None or source.cell.index > index or source.binding.kind == "import":
-            continue
-        if after := [n for n in nodes if n.cell.index > index and name in n.names.reads]:
-            yield problem(
-                "AF623",
-                f"{read.cell.title} changes {name!r} between {source.cell.title} and "
-                f"{after[0].cell.title}, and does not ship: the agent will give other results.",
-                cell=read.cell,
-                position=position,
-                hint="Use another name here, or make the cell a node.",
-            )
 
 
 def _order(position: Position) -> tuple[int, int]:

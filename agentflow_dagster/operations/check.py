@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject
 
 MAX_BYTES = 5_000_000
+_CODE = re.compile(r"/spec/nodes/[^/]+/with/code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class CheckedFile:
         places = {
             p: {"line": at.line, "column": at.column, "cell": at.cell}
             for p, at in self.positions.items()
-            if p.count("/") <= 3
+            if p.count("/") <= 3 or _CODE.fullmatch(p)
         }
         return cast("JsonObject", {"file": self.file, "positions": places})
 
@@ -112,6 +114,19 @@ def check_text(
     return _checked(replace(read_text(text), text=text), kinds, file=file, agents=agents)
 
 
+def check_text_of(path: Path, text: str, kinds: Catalogue, *, file: str) -> CheckedFile:
+    """Checks what a file would say with another text.
+
+    Args:
+        path: The file; it is not read.
+        text: What would stand in it.
+        kinds: Every node kind known here.
+        file: What diagnostics call it.
+    """
+    source = replace(_read_as(path.suffix, text, file), text=text)
+    return _checked(source, kinds, file=file, agents=None, folder=path.resolve().parent)
+
+
 def _checked(
     source: AgentSource,
     kinds: Catalogue,
@@ -155,9 +170,10 @@ def read_file(path: Path, *, file: str) -> AgentSource:
 
 def _read_as(suffix: str, text: str, file: str) -> AgentSource:
     if suffix == ".ipynb":
+        from agentflow_dagster.nodes import all_kinds
         from agentflow_dagster.notebook import read_agent
 
-        document, positions, found = read_agent(text, file=file)
+        document, positions, found = read_agent(text, file=file, kinds=all_kinds())
         return AgentSource(document, positions, found, document)
     if suffix == ".py":
         from agentflow_dagster.spec.builder_reading import read_python

@@ -112,7 +112,7 @@ WARM_FIRST = (
 )
 """Modules that every run and code server needs, those among them that are imported late."""
 
-WARM_LATER = ("httpx", "litellm")
+WARM_LATER = ("httpx", "litellm", "agentflow_dagster.notebook.carrying_out")
 """Modules that take long to import and some runs need; whoever comes before them imports them."""
 
 
@@ -125,8 +125,31 @@ def warm_parent(socket_path: Path, *, later: Sequence[str] = WARM_LATER) -> Comp
             *("-m", "agentflow_dagster.orchestration.warm", "--socket", str(socket_path)),
             *("--first", *WARM_FIRST, "--later", *later),
         ],
-        # Read when it is imported: without it LiteLLM asks the network for newer prices first.
-        environment={"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        environment={
+            # Read when it is imported: without it LiteLLM asks the network for newer prices first.
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            # Arrow's allocator would have a thread, and papermill imports it.
+            "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        },
+    )
+
+
+KERNEL_IMPORTS = ("pandas", "pyarrow")
+"""Modules that kernels find imported, since most notebooks import them first."""
+_KERNELS_AFTER_SECONDS = 5.0
+"""The rest of the project starts first."""
+
+
+def kernels(socket_path: Path) -> Component:
+    """The process that has kernels ready for notebooks."""
+    from agentflow_dagster.notebook.kernels import __main__ as program
+
+    return Component(
+        "kernels",
+        [
+            *(sys.executable, "-X", "utf8", program.__file__, "--socket", str(socket_path)),
+            *("--after", str(_KERNELS_AFTER_SECONDS), "--import", *KERNEL_IMPORTS),
+        ],
     )
 
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from agentflow_dagster.operations.models import project_models
 from agentflow_dagster.operations.project import Project
 from agentflow_dagster.operations.stores import project_stores
 
@@ -57,7 +58,10 @@ async def serve(project: Project, socket: Path) -> None:
         async with serving(
             url, stores, all_kinds(), resources, socket=socket, environment=environment
         ):
+            # Beside its work: the first call of a model need not wait for a library then.
+            loading = asyncio.create_task(asyncio.to_thread(project_models(project).prepare))
             await _told_to_stop()
+            loading.cancel()
 
 
 def _resources(project: Project) -> Mapping[str, object]:

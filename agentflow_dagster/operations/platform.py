@@ -17,6 +17,7 @@ from agentflow_dagster.operations.components import (
     components,
     engine,
     jupyter_url,
+    kernels,
     warm_parent,
 )
 from agentflow_dagster.operations.locations import locations
@@ -125,6 +126,7 @@ def start_platform(
     """
     import httpx
 
+    from agentflow_dagster.notebook.kernels import SOCKET_VARIABLE as KERNELS_VARIABLE
     from agentflow_dagster.operations.publish import apply_limits
     from agentflow_dagster.orchestration.client import DagsterClient
     from agentflow_dagster.orchestration.engine_lane.asking import (
@@ -165,17 +167,16 @@ def start_platform(
         own = stack.enter_context(
             TemporaryDirectory(prefix="agentflow-", ignore_cleanup_errors=True)
         )
-        warm, lane = Path(own) / "warm", Path(own) / "engine"
+        warm, lane, pool = (Path(own) / name for name in ("warm", "engine", "kernels"))
         variables |= {
             "TMPDIR": own,
             SOCKET_VARIABLE: str(warm),
             # A single run has nobody who would go on with it.
             NOTES_VARIABLE: str(project.home / "runs-under-way") if daemon else "",
         }
-        if daemon:  # Without one there is a single run, for which an engine need not be started.
-            variables[ENGINE_VARIABLE] = str(lane)
-        logs = project.home / "logs"
-        processes = stack.enter_context(Processes(logs, variables, project.root))
+        if daemon:  # Without one there is a single run, for which neither need be started.
+            variables |= {ENGINE_VARIABLE: str(lane), KERNELS_VARIABLE: str(pool)}
+        processes = stack.enter_context(Processes(project.home / "logs", variables, project.root))
         # Not in the home: a run of its own beside a running project must not change what the
         # daemon of that one reads again every minute.
         servers = CodeServers(project, processes, folder=Path(own))
@@ -183,7 +184,8 @@ def start_platform(
         # Webserver and daemon keep for a minute what they found when they first looked at the code
         # servers, so these must be there before them.
         early = [part for part in parts if not part.needs_code_server]
-        processes.start([warm_parent(warm), *([engine(project, lane)] if daemon else []), *early])
+        lasting = [engine(project, lane), kernels(pool)] if daemon else []
+        processes.start([warm_parent(warm), *lasting, *early])
         _wait(warm.exists, processes, "warm-parent")
         progress("Loading the agents")
         needed = [LOCATION] if serve else locations(stores.versions, project.environment)

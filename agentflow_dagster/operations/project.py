@@ -68,6 +68,11 @@ class Project:
         return self.home / "artifacts"
 
     @property
+    def run_files(self) -> Path:
+        """What runs leave as files, a folder for each: what they print, and executed notebooks."""
+        return self.home / "logs" / "compute"
+
+    @property
     def data(self) -> Path:
         """The data that agents may look at by path: `notebooks/data`, unless `AGENTFLOW_DATA` names
         another folder."""

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import RunError
+from agentflow_dagster.operations.deploy import deploy_files
 from agentflow_dagster.operations.locations import files_location
 from agentflow_dagster.operations.stores import project_stores
 from agentflow_dagster.orchestration.names import location_name
@@ -15,13 +16,41 @@ from agentflow_dagster.stores import database_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from agentflow_dagster.operations.deploy import Deployed
     from agentflow_dagster.operations.project import Project
     from agentflow_dagster.orchestration.client import DagsterClient
     from agentflow_dagster.ports.stores import Deployment
+    from agentflow_dagster.spec.kind import Catalogue
 
 _NEW_LOCATION_SECONDS = 120.0
 _POLL_SECONDS = 0.1
+
+
+def deploy_and_publish(
+    project: Project, kinds: Catalogue, paths: Sequence[Path]
+) -> tuple[list[Deployed], bool]:
+    """Deploys files, all or none, and has a running platform serve them.
+
+    Returns:
+        What deploying each file did, and whether a platform loaded anything anew.
+
+    Raises:
+        UsageError: a file is missing, or two say the same name.
+        DocumentError: a file has errors.
+        RunError: a code location cannot be loaded any more.
+    """
+    with project_stores(project) as stores:
+        done = deploy_files(project, stores.versions, kinds, paths)
+    changed = [one.deployment for one in done if one.changed]
+    served = bool(changed) and publish(
+        project,
+        changed,
+        new_limits=[one.deployment for one in done if one.changed and one.new_limit],
+        came_or_went=any(one.new for one in done),
+    )
+    return done, served
 
 
 def publish(

@@ -52,6 +52,21 @@ class Runnable:
     location: str = LOCATION
 
 
+@dataclass(frozen=True, slots=True)
+class BegunRun:
+    """A run that has been begun.
+
+    Args:
+        run_id: Dagster's.
+        url: Its page in Dagster's UI; "" where the UI ends with the run.
+        cancel: Asks Dagster to stop it, without waiting.
+    """
+
+    run_id: str
+    url: str
+    cancel: Callable[[], None]
+
+
 def run_agent(
     project: Project,
     kinds: Catalogue,
@@ -61,6 +76,7 @@ def run_agent(
     progress: Callable[[str], None],
     tags: Mapping[str, str] | None = None,
     partition: str | None = None,
+    begun: Callable[[BegunRun], None] | None = None,
 ) -> RunRecord:
     """Runs one agent and waits for its end. Interrupted, it asks Dagster to stop the run.
 
@@ -72,6 +88,7 @@ def run_agent(
         progress: Told what is being waited for.
         tags: More tags for the run.
         partition: The key of the partition that the run is of; of two dimensions `a=KEY,b=KEY`.
+        begun: Told of the run as soon as there is one.
 
     Raises:
         UsageError: no such agent, file or partition, or the input does not meet its schema.
@@ -93,6 +110,10 @@ def run_agent(
             platform.client.add_partition(name, key, location=location)
         run_id = platform.client.launch(chosen.plan.agent.name, input_, more, location=location)
         try:
+            if begun is not None:
+                client = platform.client
+                url = "" if platform.processes else client.run_url(run_id)
+                begun(BegunRun(run_id, url, lambda: client.terminate(run_id)))
             return wait_for(platform, chosen.plan, run_id, asked_at=asked_at)
         except KeyboardInterrupt:
             progress(f"Stopping run {run_id}")

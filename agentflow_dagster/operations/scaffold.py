@@ -18,7 +18,7 @@ _PACKAGE = Path(__file__).parent.parent
 _FILES = ("definitions.py", "workspace.yaml")
 _FOLDERS = ("resources", "notebooks")
 _IGNORED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
-_GITIGNORE = ".agentflow/\n.env\n__pycache__/\n.ipynb_checkpoints/\n.tmp_dagster_home*/\n"
+_GITIGNORE = ".agentflow/\n.env\n__pycache__/\n.ipynb_checkpoints/\n.tmp_dagster_home*/\nopened/\n"
 
 
 _SCHEMA = "schema/agentflow-v1.json"

@@ -22,14 +22,15 @@ from dagster._core.remote_origin import (
 )
 
 from agentflow_dagster.engine.agent_calls import call_input, require_end
-from agentflow_dagster.engine.graph_run import usage_of
 from agentflow_dagster.engine.outputs import agent_outputs
+from agentflow_dagster.engine.spending import usage_of
 from agentflow_dagster.errors import RunError
 from agentflow_dagster.graph.agent_references import parse_reference
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.cancellation import CURRENT, Cancellation
 from agentflow_dagster.orchestration.run_config import run_config
 from agentflow_dagster.orchestration.run_status import brought_up
+from agentflow_dagster.orchestration.spent import told_ancestors
 from agentflow_dagster.ports.agents import AgentOutcome
 from agentflow_dagster.ports.stores import VersionHash
 
@@ -180,6 +181,7 @@ class ChildRuns:
         llm = call.llm.model_dump(mode="json", by_alias=True, exclude_none=True)
         tags = {
             names.PARENT_RUN_TAG: call.run_id,
+            **told_ancestors(self._context.run.tags),
             names.PARENT_NODE_TAG: call.node,
             names.CALL_TAG: call.key,
             names.CHAIN_TAG: ",".join(chain),

@@ -20,6 +20,7 @@ from dagster._core.definitions.definitions_load_context import (
 
 from agentflow_dagster.errors import DocumentError
 from agentflow_dagster.graph.check import plan_of
+from agentflow_dagster.graph.code_places import with_code_places
 from agentflow_dagster.orchestration.child_runs import Peers, Place, nowhere_else
 from agentflow_dagster.orchestration.compile import CompiledAgent, compile_agent
 from agentflow_dagster.orchestration.document_tests import compile_tests
@@ -193,7 +194,7 @@ def peers_of(
 
     def compile_(version: Version) -> CompiledAgent:
         if version.hash not in compiled:
-            plan = plan_of(version.document, kinds)
+            plan = with_code_places(plan_of(version.document, kinds), version.source)
             compiled[version.hash] = compile_agent(plan, version, kinds, peers)
         return compiled[version.hash]
 

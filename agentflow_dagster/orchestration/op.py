@@ -10,6 +10,7 @@ from dagster import DagsterEventType, Output
 
 from agentflow_dagster.engine.activity import Activity
 from agentflow_dagster.engine.failures import told
+from agentflow_dagster.engine.spending import figures
 from agentflow_dagster.engine.step import (
     Attempt,
     Services,
@@ -33,6 +34,7 @@ from agentflow_dagster.orchestration.names import (
 )
 from agentflow_dagster.orchestration.putting_away import give_up, may_give_up, until_at_rest
 from agentflow_dagster.orchestration.source_run import ground
+from agentflow_dagster.orchestration.spent import ancestors, tag_spending
 from agentflow_dagster.orchestration.step_journal import StepJournal
 from agentflow_dagster.ports.agents import NoAgents
 from agentflow_dagster.ports.stores import StepOutput
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import StepStore
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import JsonObject
+    from agentflow_dagster.stores import Stores
 
 
 def unannotated(body: Callable[..., Iterator[object]]) -> Callable[..., Iterator[object]]:
@@ -81,7 +84,7 @@ def op_body(
 
     def compute(context: OpExecutionContext, inputs: object) -> Iterator[object]:
         del inputs  # Nothing but order comes that way.
-        stores = context.resources.stores.open()
+        stores: Stores = context.resources.stores.open()
         steps: StepStore = stores.steps
         waits: HeldStore = stores.waits
         here = ground(context, plan, steps, run_tags)
@@ -108,6 +111,8 @@ def op_body(
             _memory_bytes(context.run.tags),
             waits=held,
             activity=activity,
+            tell=context.log.info,
+            parents=ancestors(context.run.tags),
         )
         services = step_services(context.resources, kinds, ChildRuns(context, peers))
         work = run_marked_attempt(plan, step, attempt, services)
@@ -117,10 +122,13 @@ def op_body(
         try:
             done = run_step(work)
         except RunError as failure:
+            tag_spending(context.instance, context.run_id, attempt.spending, services.ledger)
+            failure.usage = attempt.spending.earlier(step.name)
             if isinstance(failure, ChecksFailed):
                 yield from checks.results(context, plan, step, kind, failure.checks)
             yield from _failed(context, plan, step, _Kept(steps, here.key, step.name), failure)
             return
+        tag_spending(context.instance, context.run_id, attempt.spending, services.ledger)
         came_out = done.result.checks if done.result else ()
         yield from _finished(context, step, _Kept(steps, here.key, step.name), done)
         yield from checks.results(context, plan, step, kind, came_out)
@@ -139,9 +147,10 @@ def step_services(
         agents: Runs other agents; None where no step may.
     """
     given = cast("Any", resources)
+    stores: Stores = given.stores.open()
     return Services(
         kinds=kinds,
-        model=given.model.adapter(),
+        model=given.model.adapter(stores),
         code=given.code.adapter(),
         secrets=given.secrets.adapter(),
         agents=agents or NoAgents(),
@@ -149,6 +158,7 @@ def step_services(
         environment=given.secrets.environment(),
         data=given.code.data(),
         public_url=os.environ.get(PUBLIC_URL_VARIABLE, ""),
+        ledger=stores.ledger,
     )
 
 
@@ -227,6 +237,8 @@ def _finished(
         "kind": step.node.kind,
         "attempts": context.retry_number + 1,
     }
+    if done.result.notebook:
+        facts["notebook"] = done.result.notebook
     value = done.result.output
     kept.put(StepOutput(done.result.port, value, facts))
     metadata = shown.metadata(step, done, context.run.tags)
@@ -252,7 +264,11 @@ def _failed(
     if not step.handles_errors or not last:
         raise shown.failure(failure, last=last) from None
     context.log.error(shown.taken_on(step, failure))
-    facts: JsonObject = {"kind": step.node.kind, "attempts": context.retry_number + 1}
+    facts: JsonObject = {
+        **figures(failure.usage),
+        "kind": step.node.kind,
+        "attempts": context.retry_number + 1,
+    }
     kept.put(StepOutput("error", told(failure), facts))
     _tag_handled(context, plan, step.name)
     yield shown.expectation(failure)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dagster import ExpectationResult, Failure, MetadataValue
 
-from agentflow_dagster.errors import CodeError
+from agentflow_dagster.errors import CodeError, NotebookFailed
 from agentflow_dagster.orchestration.names import PARENT_RUN_TAG
 from agentflow_dagster.orchestration.preview import markdown
 
@@ -32,6 +32,7 @@ def metadata(step: PlanStep, done: StepResult, run_tags: Mapping[str, str]) -> d
         return {}
     return {
         "preview": MetadataValue.md(markdown(done.result.output)),
+        **_notebook(done.result.notebook),
         **_links(done.result.runs, run_tags),
         **{name: figure for name, figure in done.figures.items() if figure != ""},
     }
@@ -43,9 +44,10 @@ def metadata_again(step: PlanStep, kept: StepOutput) -> dict[str, object]:
         return {"error": cast("Mapping[str, object]", kept.value)["message"]}
     if not step.asset:
         return {}
-    beside = {"kind", "attempts"}
+    beside = {"kind", "attempts", "notebook"}
     figures = {name: it for name, it in kept.facts.items() if it != "" and name not in beside}
-    return {"preview": MetadataValue.md(markdown(kept.value)), **figures}
+    notebook = _notebook(str(kept.facts.get("notebook") or ""))
+    return {"preview": MetadataValue.md(markdown(kept.value)), **notebook, **figures}
 
 
 def failure(problem: RunError, *, last: bool) -> Failure:
@@ -75,7 +77,14 @@ def described(problem: RunError) -> dict[str, object]:
         told["traceback"] = MetadataValue.md(f"```\n{problem.traceback}\n```")
     if isinstance(problem, CodeError) and problem.stdout:
         told["stdout"] = MetadataValue.md(f"```\n{problem.stdout}\n```")
+    if isinstance(problem, NotebookFailed):
+        told |= _notebook(problem.notebook)
     return told
+
+
+def _notebook(path: str) -> dict[str, object]:
+    """A notebook as executed, which the UI opens."""
+    return {"executed notebook": cast("Any", MetadataValue).notebook(path)} if path else {}
 
 
 def taken_on(step: PlanStep, problem: RunError) -> str:

@@ -19,6 +19,7 @@ from dagster._core.storage.tags import ASSET_RESUME_RETRY_TAG
 
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.graph.inputs import complete_input
+from agentflow_dagster.graph.partitions import with_partition
 from agentflow_dagster.orchestration import names
 from agentflow_dagster.orchestration.assets import asset_steps
 from agentflow_dagster.orchestration.footing import Footing, Scope, footing, is_closed
@@ -82,7 +83,7 @@ def ground(
     if INPUT not in own:
         _begin(context, plan, steps, key, run_tags)
         own = steps.all(key)
-    built_on = _layers(steps, own)
+    built_on = layers(steps, own)
     return Ground(
         key=key,
         input=cast("JsonObject", own[INPUT].value),
@@ -124,7 +125,8 @@ def _begin(
     found = _found(context, run, plan, steps, scope)
     if found is None:
         given = cast("JsonObject", _config(context).get("input") or {})
-        input_ = _completed(plan, given)
+        schema = cast("JsonSchema", plan.agent.spec.inputs)
+        input_ = _completed(plan, with_partition(schema, given, partition))
     else:
         input_ = cast("JsonObject", found.input.value)
         if not is_closed(plan, scope) or not scope.whole:
@@ -214,7 +216,7 @@ def _newest(context: OpExecutionContext, plan: Plan, steps: StepStore, scope: Sc
         if INPUT not in held:
             continue
         found = _Found(run.run_id, key, held[INPUT])
-        match footing(plan, scope, {}, [held, *_layers(steps, held)]).finds(plan):
+        match footing(plan, scope, {}, [held, *layers(steps, held)]).finds(plan):
             case "all":
                 return found
             case "some":
@@ -232,7 +234,7 @@ def _newest(context: OpExecutionContext, plan: Plan, steps: StepStore, scope: Sc
     )
 
 
-def _layers(steps: StepStore, held: Mapping[str, StepOutput]) -> list[Mapping[str, StepOutput]]:
+def layers(steps: StepStore, held: Mapping[str, StepOutput]) -> list[Mapping[str, StepOutput]]:
     """The outputs of the runs that a run builds on, the nearest first."""
     layers: list[Mapping[str, StepOutput]] = []
     while (source := held.get(BUILT_ON)) is not None:

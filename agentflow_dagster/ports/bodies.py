@@ -37,12 +37,16 @@ class Bodies(Protocol):
 
         Args:
             body: Its name.
-            index: Which run of it this is; None where there is only one.
+            index: Which run of the node's bodies this is; None where each has only one.
             names: What its expressions know beside what the node knows.
 
         Raises:
             RunError: one of its steps failed for good.
         """
+        ...
+
+    def is_external(self, body: str) -> bool:
+        """Whether anything in a body changes something outside."""
         ...
 
     def evaluate(self, template: JsonValue, names: Mapping[str, Value]) -> Value:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agentflow_dagster.ports.stores import StepOutput
 
 
@@ -29,10 +31,14 @@ class Journal(Protocol):
 
 
 class MemoryJournal:
-    """Keeps them as long as the process runs: for tests of documents, and nowhere else."""
+    """Keeps them as long as the process runs: for tests of documents, and nodes in a notebook.
 
-    def __init__(self) -> None:
-        self._kept: dict[str, StepOutput] = {}
+    Args:
+        kept: What has been left already, by path.
+    """
+
+    def __init__(self, kept: Mapping[str, StepOutput] | None = None) -> None:
+        self._kept: dict[str, StepOutput] = dict(kept or {})
 
     async def get(self, path: str) -> StepOutput | None:
         return self._kept.get(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic
 from agentflow_dagster.spec.kind import ConfigT, KindSignature
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from agentflow_dagster.ports.agents import Agents
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.waits import StepWaits
     from agentflow_dagster.spec.checks import CheckResult
     from agentflow_dagster.spec.document import LLM
-    from agentflow_dagster.spec.values import Value
+    from agentflow_dagster.spec.values import JsonObject, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,9 @@ class NodeContext:
         waits: Waits for times, people and calls.
         sub_steps: Keeps what the node has done, so that another attempt does not do it again.
         callback_token: What others show who call back; "" for kinds that are not `called_back`.
+        partition: What expressions see as `run` of the run's partition; empty where it is of none.
+        redacted: Takes secrets out of a text that the kind keeps somewhere itself.
+        tell: Is told how far the work is, a line at a time, in the event loop's thread.
     """
 
     run_id: str
@@ -67,6 +70,9 @@ class NodeContext:
     callback_token: str = field(default="", repr=False)
     memory_bytes: int | None = None
     data: Path | None = None
+    partition: JsonObject = field(default_factory=lambda: {})  # noqa: PIE807 - dict has no type
+    redacted: Callable[[str], str] = field(default=str, repr=False)
+    tell: Callable[[str], object] = field(default=str, repr=False)
 
     @property
     def idempotency_key(self) -> str:
@@ -85,6 +91,7 @@ class NodeResult:
         log: What a person may want to read: printed text of code.
         checks: How the checks came out that the kind's `checks` declares.
         runs: Ids of other runs that it started.
+        notebook: The path of a notebook that shows what it did; "" for none.
     """
 
     output: Value = None
@@ -93,6 +100,7 @@ class NodeResult:
     log: str = ""
     checks: tuple[CheckResult, ...] = ()
     runs: tuple[str, ...] = ()
+    notebook: str = ""
 
 
 class Kind(KindSignature[ConfigT], Generic[ConfigT]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from agentflow_dagster.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from agentflow_dagster.spec.values import JsonValue, Value
 
@@ -19,25 +19,36 @@ class NotebookRequest:
 
     Args:
         notebook: Its path below the project's folder of notebooks.
+        name: Of what is kept of it as it fills, a path: the run's id and the step's attempt.
         parameters: What its cell tagged `parameters` is overridden with.
-        outputs: Names that it must leave defined.
+        offered: The same, for those of its parameters that bear these names and are not given.
+        outputs: Names that it must glue or leave defined; where there are none, all that it glues.
+        kernel: The kernel's name.
         timeout: Seconds.
-        memory_bytes: Most address space that its kernel may take.
+        memory_bytes: Most memory that its kernel may take.
+        redacted: Takes secrets out of a text that is kept.
+        tell: Is told how far it is, a line at a time.
     """
 
     notebook: str
+    name: str = "notebook"
     parameters: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
+    offered: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
     outputs: tuple[str, ...] = ()
+    kernel: str = "python3"
     timeout: float = 300.0
     memory_bytes: int = 2 * 1024**3
+    redacted: Callable[[str], str] = str
+    tell: Callable[[str], object] = str
 
 
 @dataclass(frozen=True, slots=True)
 class NotebookResult:
-    """What it left: a value for each name asked for, and the notebook as it was executed."""
+    """What it left: a value for each name, the notebook as it was executed, and where that is."""
 
     outputs: Mapping[str, Value]
     executed: bytes
+    path: str = ""
 
 
 class Notebooks(Protocol):
@@ -47,8 +58,9 @@ class Notebooks(Protocol):
         """Runs one from its first cell to its last; cancelling the awaiting task ends its kernel.
 
         Raises:
-            RunError: there is no such notebook, a cell raised (it names the cell), a name was left
-                undefined or has no stored form, or it went past its time or memory.
+            NotebookFailed: a cell raised (it names the cell), a name was left undefined or has no
+                stored form, it went past its time or memory, or its kernel died.
+            RunError: there is no such notebook, or it takes no such parameters.
         """
         ...
 

@@ -11,6 +11,7 @@ and `decode` from here.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import json
 import os
@@ -23,14 +24,14 @@ from typing import TYPE_CHECKING, TypedDict, cast
 if __name__ == "__main__":  # the package may run from a folder that is not installed
     sys.path.append(__file__.rsplit(os.sep, 3)[0])
 
-from agentflow_dagster.errors import ValueNotStorable
-from agentflow_dagster.spec.values import Part, join, pack, split, unpack
+from agentflow_dagster.errors import AgentFlowError
+from agentflow_dagster.spec.values import TYPED, Part, join, pack, split, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from traceback import TracebackException
 
-    from agentflow_dagster.spec.values import JsonObject, JsonValue
+    from agentflow_dagster.spec.values import JsonObject, JsonValue, Value
 
 SETUP = "<setup>"
 LAST_LINES = "last_lines"
@@ -156,7 +157,9 @@ def _leave_a_watch(folder: str) -> None:
     os.dup2(null, 1)
     os.dup2(null, 2)
     os.read(0, 1)
-    os.kill(runner, signal.SIGKILL)  # its id stays taken while the group has members
+    # Its id stays taken while the group has members, but it may be gone by its own PDEATHSIG.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(runner, signal.SIGKILL)
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)
@@ -228,11 +231,37 @@ def _run(order: Order, parts: Mapping[str, Part]) -> tuple[JsonValue, dict[str, 
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module  # where dataclasses, pickle and typing look names up
     namespace = module.__dict__
-    namespace.update(cast("dict[str, object]", unpack(join(order["inputs"], parts))))
+    inputs = cast("dict[str, Value]", join(order["inputs"], parts))
+    later = [name for name, value in inputs.items() if parts and _holds_typed(value)]
+    namespace.update(_opened({n: v for n, v in inputs.items() if n not in later}, order))
     _execute(order["setup"], SETUP, namespace, order)
+    if later:  # of types that the setup has registered
+        namespace.update(_opened({n: v for n, v in inputs.items() if n in later}, order))
     _execute(order["source"], order["filename"], namespace, order)
     sys.stdout.flush()
     return _collect(order, namespace)
+
+
+def _holds_typed(value: Value) -> bool:
+    match value:
+        case Part():
+            return value.media_type == TYPED
+        case dict():
+            return any(map(_holds_typed, value.values()))
+        case list():
+            return any(map(_holds_typed, value))
+        case _:
+            return False
+
+
+def _opened(inputs: Mapping[str, Value], order: Order) -> dict[str, object]:
+    opened: dict[str, object] = {}
+    for name, value in inputs.items():
+        try:
+            opened[name] = unpack(value)
+        except AgentFlowError as error:
+            raise _Failed(f"{order['filename']}: its input {name!r}: {error}") from None
+    return opened
 
 
 def _execute(source: str, filename: str, namespace: dict[str, object], order: Order) -> None:
@@ -260,7 +289,7 @@ def _collect(order: Order, namespace: dict[str, object]) -> tuple[JsonValue, dic
         raise _Failed(f"{filename} ended without defining {', '.join(missing)}.")
     try:
         body, parts = split(pack({name: namespace[name] for name in order["outputs"]}))
-    except ValueNotStorable as error:
+    except AgentFlowError as error:
         raise _Failed(f"{filename}: {error}") from None
     except RecursionError:
         raise _Failed(f"{filename}: an output is nested too deep.") from None

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from agentflow_dagster.engine.apart import authors_environment
 from agentflow_dagster.errors import CodeError
 from agentflow_dagster.ports.code import CodeResult
 from agentflow_dagster.sandbox import _child
@@ -29,16 +30,6 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.code import CodeRequest
     from agentflow_dagster.spec.values import JsonValue, Part, Value
 
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
-_SET = {
-    "PYTHONHASHSEED": "0",  # sets iterate alike in every run
-    # One thread each: nodes run side by side, and each thread of OpenBLAS takes 32 MiB.
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    # Arrow's own allocator takes 1 GiB of writable memory at its first table.
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-}
 _GRACE = 1.0
 """Seconds for a process to write where it was, and for its streams to end."""
 
@@ -110,7 +101,7 @@ class ChildProcess:
             _child.__file__,
             str(os.getpid()),
             str(work.parent),
-            env=_environment(work),
+            env=authors_environment(os.environ, work),
             cwd=work,
             start_new_session=True,
         )
@@ -130,11 +121,6 @@ class ChildProcess:
             },
             parts,
         )
-
-
-def _environment(work: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return {**kept, **_SET, "TMPDIR": str(work)}
 
 
 def _tell(transport: asyncio.SubprocessTransport, message: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
@@ -32,6 +32,36 @@ class Limits(Element):
     file_operations: int | None = Field(default=None, ge=0, description="Most file operations.")
 
 
+class Needs(Element):
+    """What a call needs of the model that answers; `llmRouting` chooses by it.
+
+    Each is a condition by the same name there. What is not said is estimated (complexity), or
+    ordinary.
+    """
+
+    complexity: Literal["low", "medium", "high"] | None = Field(
+        default=None, description="How hard the task is; estimated from the call if not said."
+    )
+    accuracy: Literal["normal", "critical"] | None = Field(
+        default=None, description="`critical`: a wrong answer does harm."
+    )
+    cost: Literal["normal", "priority", "minimal"] | None = Field(
+        default=None, description="How much it matters that the answer is cheap."
+    )
+    data_sensitivity: Literal["normal", "high"] | None = Field(
+        default=None, description="`high`: only a local model may see what the call says."
+    )
+
+    @classmethod
+    def words(cls) -> dict[str, tuple[str, ...]]:
+        """The words of each need, by its name as conditions write it (and in camelCase)."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, field in cls.model_fields.items():
+            (said,) = (part for part in get_args(field.annotation) if part is not type(None))
+            found[name] = found[field.alias or name] = get_args(said)
+        return found
+
+
 class Fallback(Element):
     """One model of a routing, and when it is meant."""
 
@@ -55,6 +85,6 @@ class LLMRouting(Element):
 def litellm_model(provider: str | None, model: str) -> str:
     """`provider/model` as LiteLLM writes it; `local` means Ollama."""
     prefix = _PREFIXES.get(provider, provider) if provider else None
-    if prefix is None or model.startswith(f"{prefix}/"):
+    if not prefix or model.startswith(f"{prefix}/"):
         return model
     return f"{prefix}/{model}"

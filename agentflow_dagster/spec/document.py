@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from agentflow_dagster.spec import element, partitions, tests, triggers
-from agentflow_dagster.spec.demands import Limits, LLMRouting, Resources
+from agentflow_dagster.spec.demands import Limits, LLMRouting, Needs, Resources
 from agentflow_dagster.spec.element import Element, NodeName, Template, Text
 from agentflow_dagster.spec.partitions import Partitions
 from agentflow_dagster.spec.tests import AgentTest
@@ -72,6 +72,15 @@ class LLM(Element):
     )
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
+    needs: Needs | None = Field(default=None, description="What calls need, for `llmRouting`.")
+    cache: bool | None = Field(
+        default=None,
+        description="Keep replies: the same call of the same node is answered from before, free.",
+    )
+    prompt_cache: bool | None = Field(
+        default=None,
+        description="Have the provider keep the prompt's beginning, where it can.",
+    )
 
 
 class Retry(Element):
@@ -166,6 +175,11 @@ class Config(Element):
     )
     run_retry_delay: Duration = Field(
         default="30s", description="Before a run's first retry; grows as `retryPolicy` says."
+    )
+    tainted_effects: Literal["allow", "approve"] = Field(
+        default="allow",
+        description="`approve`: a node that changes something outside, and reads what came from "
+        "outside, waits for a person's approval.",
     )
     retention_days: int | None = Field(
         default=None,

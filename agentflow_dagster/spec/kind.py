@@ -51,9 +51,14 @@ class KindSignature(ABC, Generic[ConfigT]):
         version: Raised when the same config comes to mean something else.
         config: The model of `with`.
         asset: Whether the node holds data and so is a Dagster asset.
-        waits: Whether it may wait for a time, a person or a call, and its run with it.
+        waits: Whether it may wait for a time, a person or a call, and its run with it; where that
+            depends on the config, `may_wait` says it.
         called_back: Whether it is given a URL at which others answer, `run.callback_url` in its
             config.
+        keeps_calls: It keeps its calls of models as it makes them, so that another attempt makes
+            none of them again, and tells of all of them.
+        outside: What it gives came from outside, and may say anything: it is data, never an
+            instruction.
         effects: `external` where running it changes something outside.
         uses: What of the document counts for the node beside its config: `llm`, `code` (both may
             come from the defaults), `memory` (of its resources). With `own_llm`, the node's own
@@ -64,6 +69,8 @@ class KindSignature(ABC, Generic[ConfigT]):
             no value can be written into them.
         inner: Fields of the config whose expressions are evaluated around a body, not once for the
             node: `before` each run of it they know the body's names, `after` it also its nodes.
+        prose: The field of the config that is written as prose, such as a prompt: in a notebook it
+            is the cell's text. "" where there is none.
         example: YAML for its page: nodes by name, or a whole agent.
     """
 
@@ -74,11 +81,14 @@ class KindSignature(ABC, Generic[ConfigT]):
     asset: ClassVar[bool] = True
     waits: ClassVar[bool] = False
     called_back: ClassVar[bool] = False
+    keeps_calls: ClassVar[bool] = False
+    outside: ClassVar[bool] = False
     effects: ClassVar[Literal["none", "external"]] = "none"
     uses: ClassVar[frozenset[Literal["llm", "own_llm", "code", "memory"]]] = frozenset()
     fixed: ClassVar[frozenset[str]] = frozenset()
     programs: ClassVar[frozenset[str]] = frozenset()
     inner: ClassVar[Mapping[str, Literal["before", "after"]]] = MappingProxyType({})
+    prose: ClassVar[str] = ""
     example: ClassVar[str] = ""
 
     @property
@@ -101,16 +111,21 @@ class KindSignature(ABC, Generic[ConfigT]):
         return {}
 
     def body_names(
-        self, config: RawConfig, types: Mapping[str, JsonSchema]
+        self, config: RawConfig, body: str, types: Mapping[str, JsonSchema]
     ) -> Mapping[str, JsonSchema]:
         """What expressions in a body know beside what the node knows: `item` of a loop.
 
         Args:
             config: The node's config.
+            body: Its name.
             types: JSON Schemas of what the config's fields evaluate to; empty where only the names
                 are asked for.
         """
         return {}
+
+    def may_wait(self, config: RawConfig) -> bool:
+        """Whether a node of this config may wait for a time, a person or a call."""
+        return self.waits
 
     def ports(self, config: RawConfig) -> tuple[str, ...]:
         """The ports by which the node may leave; `error` is added where `onError` is set."""

@@ -14,7 +14,7 @@ from agentflow_dagster.stores.tables import SCHEMA
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest migration, written down so that a database that is up to date costs no Alembic."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

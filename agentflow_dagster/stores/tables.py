@@ -6,25 +6,35 @@ every string that Python has (`jsonb` refuses `\u0000`).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import (
+    ARRAY,
     JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     String,
     Table,
+    Text,
     UniqueConstraint,
     func,
     text,
 )
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 SCHEMA = "agentflow"
 
@@ -33,6 +43,9 @@ NAME = 255
 KEY = 500
 REASON = 2000
 DIGEST = 64
+MILLISECONDS: Float[float] = Float()
+USD: Numeric[Decimal] = Numeric()
+"""Any number of digits: what calls cost is added up as it is."""
 
 metadata = MetaData(
     schema=SCHEMA,
@@ -241,4 +254,100 @@ failures = Table(
     Index("ix_failures_new", "id", postgresql_where=text("state = 'new'")),
     Index("ix_failures_due", "due", postgresql_where=text("state = 'waiting'")),
     Index("ix_failures_dead", "failed_at", postgresql_where=text("state = 'dead'")),
+)
+
+# A row for each call to a model: the owner is the ledger of one process, which numbers its calls.
+# `scopes` are the budgets of a month that the call counts in, with `charged_usd`: its bound while
+# it is open.
+model_calls = Table(
+    "model_calls",
+    metadata,
+    Column("owner", String(DIGEST), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("run_id", String(NAME), nullable=False),
+    Column("parents", ARRAY(Text), nullable=False),
+    Column("agent", String(NAME), nullable=False),
+    Column("version", String(DIGEST), nullable=False),
+    Column("node", String(NAME), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("provider", String(NAME), nullable=False),
+    Column("model", String(NAME), nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("state", String(16), nullable=False),
+    Column("tokens_in", BigInteger, nullable=False, server_default=text("0")),
+    Column("tokens_out", BigInteger, nullable=False, server_default=text("0")),
+    Column("tokens_cached", BigInteger, nullable=False, server_default=text("0")),
+    Column("tokens_reasoning", BigInteger, nullable=False, server_default=text("0")),
+    Column("cost_usd", USD),
+    Column("bound_usd", USD),
+    Column("charged_usd", USD, nullable=False),
+    Column("run_limit_usd", USD),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("month", Date, nullable=False),
+    Column("latency_ms", MILLISECONDS),
+    Column("first_token_ms", MILLISECONDS),
+    Column("counted", Boolean, nullable=False, server_default=text("false")),
+    Column("reason", String(REASON), nullable=False, server_default=""),
+    CheckConstraint(
+        "CASE state WHEN 'open' THEN ended_at IS NULL"
+        " WHEN 'answered' THEN ended_at IS NOT NULL"
+        " WHEN 'refused' THEN ended_at IS NOT NULL"
+        " WHEN 'invalid' THEN ended_at IS NOT NULL"
+        " WHEN 'lost' THEN ended_at IS NOT NULL"
+        " WHEN 'kept' THEN ended_at IS NOT NULL ELSE false END",
+        name="state",
+    ),
+    Index("ix_model_calls_run_id", "run_id"),
+    Index("ix_model_calls_started_at", "started_at"),
+    Index(
+        "ix_model_calls_parents",
+        "parents",
+        postgresql_using="gin",
+        postgresql_where=text("parents <> '{}'"),
+    ),
+    Index("ix_model_calls_open", "owner", postgresql_where=text("state = 'open'")),
+)
+
+# What is spent of a month's budget, and what processes have leased of it, each in its own lease.
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("scope", String(NAME + 6), primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("limit_usd", USD, nullable=False),
+    Column("spent_usd", USD, nullable=False, server_default=text("0")),
+    Column("leased_usd", USD, nullable=False, server_default=text("0")),
+)
+
+budget_leases = Table(
+    "budget_leases",
+    metadata,
+    Column("owner", String(DIGEST), primary_key=True),
+    Column("scope", String(NAME + 6), primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("amount_usd", USD, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
+)
+
+budget_alerts = Table(
+    "budget_alerts",
+    metadata,
+    Column("scope", String(NAME + 6), primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("percent", Integer, primary_key=True),
+    Column("spent_usd", USD, nullable=False),
+    Column("limit_usd", USD, nullable=False),
+    Column("run_id", String(NAME), nullable=False),
+    Column("told_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+# Replies of models that are given again to the same question.
+model_memo = Table(
+    "model_memo",
+    metadata,
+    Column("key", String(NAME), primary_key=True),
+    Column("agent", String(NAME), nullable=False),
+    Column("reply", JSON, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

@@ -71,7 +71,7 @@ class Notebook:
         raised = None
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             try:
-                exec(compile(cell, "cell", "exec"), self.names)  # noqa: S102 # what a kernel does
+                exec(compile(cell, "cell", "exec", dont_inherit=True), self.names)  # noqa: S102 # what a kernel does
             except Exception as error:  # noqa: BLE001 # told, whatever it is
                 raised = f"{type(error).__name__}: {error}"
         return Outcome(printed.getvalue(), raised, began, self.states())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def names(tmp_path_factory: pytest.TempPathFactory) -> Set[str]:
     """Paths of the files in a wheel built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([ROOT / ".ci" / "graph"], check=True)
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
         cwd=ROOT,
@@ -53,6 +54,14 @@ def test_carries_the_project_to_scaffold(names: Set[str], name: str) -> None:
     }
     assert tracked
     assert tracked <= names
+
+
+def test_carries_the_widgets_and_the_licences_of_what_they_hold(names: Set[str]) -> None:
+    wanted = {"graph.js", "graph.css", "graph.licenses.txt"}
+    found = {
+        n.rpartition("/")[2] for n in names if n.startswith("agentflow_dagster/jupyter/static")
+    }
+    assert found == wanted
 
 
 def test_leaves_generated_files_out(names: Set[str]) -> None:

@@ -26,6 +26,20 @@ def test_every_form_means_the_same(shared: Project) -> None:
     assert printed == json.loads((shared.root / "one.json").read_text())
 
 
+def test_into_a_notebook_and_back_in_place(shared: Project) -> None:
+    shared.call("convert", FILE, "nb.ipynb")
+    text = shared.root / "back.agent.yaml"
+    text.write_text("# Mine\n" + (shared.root / FILE).read_text())
+    before = text.read_text()
+    assert shared.call("convert", "nb.ipynb", "back.agent.yaml").returncode == 0
+    assert text.read_text() == before
+    notebook = (shared.root / "nb.ipynb").read_text()
+    assert shared.call("convert", FILE, "nb.ipynb").returncode == 0
+    assert (shared.root / "nb.ipynb").read_text() == notebook
+    assert shared.call("convert", FILE, "nb.txt").returncode == 2
+    assert shared.call("convert", FILE).returncode == 2
+
+
 def test_what_cannot_be_read_is_told(shared: Project) -> None:
     bad = shared.write("bad.py", "import os\nos.remove('one')\n")
     done = shared.call("convert", bad, "--to", "yaml")

@@ -17,7 +17,7 @@ NOT_OF_BOTH = {
     *("PIPELINE_STARTING", "RESOURCE_INIT_STARTED", "RESOURCE_INIT_SUCCESS", "LOGS_CAPTURED")
 }
 _OF_PROCESSES = ("Started process for run", "Process for run exited")
-_TIMES = re.compile(r"(in |pid: )[\d.]+(ms|s|m|h)?|(\d+m)?[\d.]+ms")
+_TIMES = re.compile(r"(in |pid: )[\d.]+(ms|s|m|h)?|(\d+m)?[\d.,]+ ?ms")
 _FREE = {"timestamp", "pid", "duration_ms", "stack", "run_id", "latency_ms", "context"}
 
 

@@ -19,6 +19,7 @@ What may differ, and why:
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from agentflow_dagster.errors import ModelError
+from agentflow_dagster.ports.model import ModelReply, ToolCall, Usage
 from tests.conformance import process_lane
 from tests.conformance.records import same
 from tests.orchestration import lane, samples
@@ -285,6 +287,44 @@ def test_errors_that_are_handled_at_once(bench: Bench) -> None:
 
     stock = alike(bench, "both-fail", scripted=failing)
     assert stock.tags["agentflow/handled_error"] == "slow,fast"
+
+
+HELPED = """
+    helper:
+      kind: ai.agent
+      with:
+        prompt: "{{input.question}}"
+        tools:
+          look_up:
+            description: Looks a word up.
+            parameters: {type: object, required: [word], properties: {word: {type: string}}}
+            nodes: {find: {kind: ai.chat, with: {prompt: "what is {{args.word}}"}}}
+            outputs: {meaning: "{{find.output.text}}"}
+    last: {kind: ai.chat, with: {prompt: "{{helper.output.text}}"}}
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_model_that_calls_tools(bench: Bench, fails: bool) -> None:
+    bench.serve(agent("helped", HELPED, inputs="{question: {type: string}}"))
+    usage = Usage(7, 3, Decimal("0.0005"), 12.5, "scripted-1", "scripted")
+
+    def reply(request: ModelRequest) -> ModelReply:
+        if not request.tools:
+            return ModelReply(f"re: {request.messages[-1].content}", None, usage)
+        if (turn := sum(m.role == "assistant" for m in request.messages)) < 2:
+            call = ToolCall(f"call{turn}", "look_up", {"word": f"word {turn}"})
+            return ModelReply("", None, usage, (call,))
+        if fails:
+            raise ModelError("No.", model="small", provider="small", status=500)
+        return ModelReply("Both.", None, usage)
+
+    bench.model.reply = reply
+    stock = alike(bench, "helped", {"question": "?"})
+    assert stock.status == ("FAILURE" if fails else "SUCCESS")
+    if not fails:
+        (made, _) = stock.materializations.values()
+        assert made["tokens_in"].value == 35
 
 
 @pytest.mark.parametrize("nodes", [["draft"], ["classify", "done"], ["file_bug", "draft"]])

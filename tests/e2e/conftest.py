@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from agentflow_dagster.operations.scaffold import scaffold
 from agentflow_dagster.operations.token import project_token
 from agentflow_dagster.operations.tracker import Tracker
 from agentflow_dagster.orchestration.names import location_name, sensor_name
+from agentflow_dagster.testing import ModelServer, Price
 from tests.conftest import new_database, run_on
 from tests.support.chromium import chromium
 from tests.support.openai_server import OpenAIServer
@@ -54,6 +56,15 @@ mutation Start($sensor: SensorSelector!) {
 }"""
 STOP_SENSOR = """
 mutation Stop($id: String!) { stopSensor(id: $id) { __typename } }"""
+ACME = """
+models:
+  acme/one: {{inputPerMillion: 1.1, outputPerMillion: 3.3, maxOutput: 200, tools: true}}
+  streams/one: {{inputPerMillion: 1.1, outputPerMillion: 3.3, maxOutput: 200, tools: true}}
+providers:
+  acme: {{baseUrl: "{acme}"}}
+  streams: {{baseUrl: "{streams}", stream: true}}
+"""
+ACME_PRICE = Price(Decimal("1.1"), Decimal("3.3"))
 TRACKER_TOKEN = 'tracker-token-Zx9+/="q\\uoted'
 
 
@@ -66,12 +77,17 @@ def keep_agents(root: Path, *names: str) -> None:
 
 @dataclass(frozen=True)
 class Running:
-    """A project that is up, and what its agents talk to."""
+    """A project that is up, and what its agents talk to.
+
+    `models` answers as OpenAI; `acme` as two providers of the project's
+    `models.yaml`, one of which streams.
+    """
 
     project: Project
     platform: Platform
     tracker: Tracker
     models: OpenAIServer
+    acme: ModelServer
 
     def deploy(self, *names: str) -> list[Plan]:
         """Deploys files of the project's `notebooks/` and has Dagster serve them."""
@@ -111,10 +127,10 @@ class Running:
             "sensorName": name,
         }
         if on:
-            self._graphql(START_SENSOR, {"sensor": selector})
+            self.graphql(START_SENSOR, {"sensor": selector})
         else:
-            told = self._graphql(SENSOR_STATE, {"sensor": selector})
-            self._graphql(STOP_SENSOR, {"id": told["sensorOrError"]["sensorState"]["id"]})
+            told = self.graphql(SENSOR_STATE, {"sensor": selector})
+            self.graphql(STOP_SENSOR, {"id": told["sensorOrError"]["sensorState"]["id"]})
         assert self.platform.client.sensor_on(name) == on
 
     def let_sensors_catch_up(self) -> None:
@@ -129,7 +145,7 @@ class Running:
                     never = SensorInstigatorData(sensor_type=SensorType.STANDARD)
                     instance.update_instigator_state(state.with_data(never))
 
-    def _graphql(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+    def graphql(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         told = httpx.post(
             f"{self.platform.client.url}/graphql",
             json={"query": query, "variables": variables},
@@ -157,6 +173,9 @@ def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Gene
         stack.callback(lambda: next(database, None))
         tracker = stack.enter_context(Tracker(token=TRACKER_TOKEN))
         models = stack.enter_context(OpenAIServer())
+        acme = stack.enter_context(ModelServer(price=ACME_PRICE))
+        bases = {name: acme.base(name) for name in ("acme", "streams")}
+        (root / "models.yaml").write_text(ACME.format(**bases))
         variables = {
             **os.environ,
             "AGENTFLOW_DATABASE_URL": url,
@@ -167,7 +186,7 @@ def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Gene
         }
         project = Project(root, Path(root / ".agentflow"), "local", variables)
         platform = stack.enter_context(start_platform(project, Ports.free(), progress=print))
-        found = Running(project, platform, tracker, models)
+        found = Running(project, platform, tracker, models, acme)
         found.deploy("support_triage.agent.yaml")
         yield found
 

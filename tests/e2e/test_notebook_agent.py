@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 import papermill
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from agentflow_dagster.nodes import builtin_kinds
+from agentflow_dagster.notebook.writing import NewCell, notebook_text
+from agentflow_dagster.operations.check import check_text_of
 
+if TYPE_CHECKING:
+    from agentflow_dagster.graph.plan import Plan
     from tests.e2e.conftest import Running
 
 OUTPUTS = ("lines_checked", "lines_wrong", "overcharged", "undercharged", "findings", "text")
@@ -55,3 +59,37 @@ def test_the_frame_crosses_as_a_table(running: Running) -> None:
     part: Any = value["lines"]
     assert part.media_type == "application/vnd.apache.arrow.stream"
     assert part.summary["rows"] == 12
+
+
+def test_a_failure_names_the_cell_and_its_line(running: Running) -> None:
+    cells = ["%load_ext agentflow_dagster", "%%node total --timeout 30s\nx = 1\n\ntotal = x / 0"]
+    path = running.project.root / "notebooks" / "fails_in_a_cell.ipynb"
+    path.write_text(notebook_text([NewCell(f"c{i}", text) for i, text in enumerate(cells)]))
+    (plan,) = running.deploy(path.name)
+    record = running.run(plan, {})
+    place = "notebooks/fails_in_a_cell.ipynb, cell 2"
+    (failed,) = record.nodes
+    assert f"{place}, line 4: ZeroDivisionError: division by zero" in failed.error
+    failures = running.platform.client.failures(record.run_id)
+    assert any(place in said for said in failures.values())
+
+
+def test_an_edit_makes_that_cells_asset_and_what_follows_stale() -> None:
+    cells = [
+        NewCell("a", "%%node a\nx = 1"),
+        NewCell("b", "%%node b\ny = x"),
+        NewCell("c", "%%node c\nz = 1"),
+        NewCell("d", "%%node d --kind ai.chat\n{{y}} and {{z}}"),
+    ]
+    edited = [NewCell("a", "%%node a\nx = 2"), *cells[1:]]
+    before, after = (
+        {step.name: step.code_version for step in _plan(notebook_text(version)).steps}
+        for version in (cells, edited)
+    )
+    assert {name for name in before if before[name] != after[name]} == {"a", "b", "d"}
+    moved = _plan(notebook_text([NewCell("t", "# Text", prose=True), *reversed(cells)]))
+    assert {step.name: step.code_version for step in moved.steps} == before
+
+
+def _plan(text: str) -> Plan:
+    return check_text_of(Path("a.ipynb"), text, builtin_kinds(), file="a.ipynb").require()

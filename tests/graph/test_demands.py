@@ -29,14 +29,13 @@ def test_what_is_not_in_force_is_named() -> None:
         "resources": {"memory": "64Mi", "cpu": "200m", "storage": "1Gi"},
         "limits": {"llmCalls": 100, "networkRequests": 50, "fileOperations": 1000},
     }
-    found = problems(minimal({"c": code}, llmRouting=ROUTING))
+    found = problems(minimal({"c": code}, llmRouting=ROUTING, budget={"perRunUsd": 1}))
     assert [(d.code, d.severity, d.pointer) for d in found] == [
-        ("AF913", "warning", "/spec/llmRouting"),
         ("AF911", "warning", "/spec/nodes/c/resources"),
         ("AF912", "warning", "/spec/nodes/c/limits"),
     ]
-    assert "cpu, storage are" in found[1].message
-    assert "memory" not in found[1].message
+    assert "cpu, storage are" in found[0].message
+    assert "memory" not in found[0].message
 
 
 def test_memory_of_code_is_in_force() -> None:
@@ -61,3 +60,19 @@ def test_a_routing_that_is_wrong_is_refused() -> None:
     wrong: JsonObject = {"strategy": "cheapest", "fallbacks": [{"provider": "openai"}]}
     nodes: JsonObject = {"c": {"kind": "ai.chat", "with": {"prompt": "x"}}}
     assert sorted(d.code for d in problems(minimal(nodes, llmRouting=wrong))) == ["AF111", "AF112"]
+
+
+def test_a_condition_that_no_call_meets_is_told() -> None:
+    rule = {"provider": "openai", "model": "gpt-4o"}
+    routing: JsonObject = {
+        "fallbacks": [
+            {**rule, "conditions": [{"complexity": "high"}, {"dataSensitivity": "high"}]},
+            {**rule, "conditions": [{"complexity": "huge"}, {"speed": "high"}]},
+        ]
+    }
+    found = problems(
+        minimal({"c": {"kind": "code.python", "with": {"code": "x = 1"}}}, llmRouting=routing)
+    )
+    at = "/spec/llmRouting/fallbacks/1/conditions"
+    assert [(d.code, d.pointer) for d in found] == [("AF913", f"{at}/0"), ("AF913", f"{at}/1")]
+    assert "high" in found[0].hint

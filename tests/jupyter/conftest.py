@@ -21,6 +21,7 @@ class Ran:
     status: str = ""
     text: str = ""
     shown: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    updated: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     result: str = ""
     error: str = ""
     traceback: str = ""
@@ -38,8 +39,13 @@ class Kernel:
     def __init__(self, client: BlockingKernelClient) -> None:
         self._client = client
 
-    def run(self, source: str) -> Ran:
-        ran = Ran()
+    def run(self, source: str, *answers: str, alone: bool = False) -> Ran:
+        """Runs a cell; what it asks is answered in turn. Alone, nobody is there to be asked."""
+        ran, left = Ran(), list(answers)
+
+        def answer(message: dict[str, Any]) -> None:
+            ran.text += message["content"]["prompt"]
+            self._client.input(left.pop(0))
 
         def take(message: dict[str, Any]) -> None:
             content = message["content"]
@@ -48,6 +54,8 @@ class Kernel:
                     ran.text += content["text"]
                 case "display_data":
                     ran.shown.append(content["data"])
+                case "update_display_data":
+                    ran.updated.append(content["data"])
                 case "execute_result":
                     ran.result = content["data"]["text/plain"]
                 case "error":
@@ -56,9 +64,19 @@ class Kernel:
                 case _:
                     pass
 
-        reply = self._client.execute_interactive(source, output_hook=take, timeout=60)
+        reply = self._client.execute_interactive(
+            source, output_hook=take, stdin_hook=answer, allow_stdin=not alone, timeout=60
+        )
         ran.status = reply["content"]["status"]
         return ran
+
+    def complete(self, text: str) -> list[str]:
+        """What the Tab key offers at the end of a text."""
+        asked = self._client.complete(text)
+        while True:
+            reply = self._client.get_shell_msg(timeout=30)
+            if reply["parent_header"]["msg_id"] == asked:
+                return list(reply["content"]["matches"])
 
 
 @pytest.fixture(scope="module")

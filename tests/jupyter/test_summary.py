@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from agentflow_dagster.jupyter.summary import Made, NodeSummary, Read, describe
+from agentflow_dagster.jupyter.summary_html import as_html
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -46,11 +47,11 @@ def test_text_and_html() -> None:
         "  makes n (3), client (Client, stays in this node)",
         "  warning: a <b> c",
     ]
-    html = summary.as_html()
+    html = as_html(summary)
     assert "a &lt;b&gt; c" in html
     assert 'title="client is a Client, which cannot pass"' in html
 
 
 def test_many_names_are_cut() -> None:
     makes = tuple(Made(f"n{i}", "1") for i in range(20))
-    assert "and 12 more" in NodeSummary("a", 0.1, (), makes, ()).as_html()
+    assert "and 12 more" in as_html(NodeSummary("a", 0.1, (), makes))

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from agentflow_dagster.errors import ModelError
-from agentflow_dagster.models.choice import Choice, choose
+from agentflow_dagster.models.choice import Choice, Chooser
+from agentflow_dagster.models.settings import ModelSettings
 
 OPENAI = {"OPENAI_API_KEY": "sk-secret-value"}
 ANTHROPIC = {"ANTHROPIC_API_KEY": "sk-ant-secret"}
@@ -11,7 +12,7 @@ LOCAL = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
 
 
 def pick(asked: str | None, environment: dict[str, str]) -> Choice:
-    return choose(asked, environment, provider_of={"ft:known": "openai"}.get)
+    return Chooser(environment.get, provider_of={"ft:known": "openai"}.get).choose(asked)
 
 
 @pytest.mark.parametrize("asked", [None, "", "gpt-4o-mini", "anthropic/claude-x", "no-such-model"])
@@ -48,12 +49,20 @@ def test_defaults(environment: dict[str, str], name: str):
     [
         ("gpt-4o", "openai/gpt-4o"),
         ("o3-mini", "openai/o3-mini"),
+        ("gpt-4", "openai/gpt-4.1"),
+        ("openai/gpt-4", "openai/gpt-4.1"),
+        ("claude-3-sonnet", "anthropic/claude-sonnet-4-6"),
+        ("anthropic/claude-3-haiku", "anthropic/claude-haiku-4-5"),
+        ("llama-3-8b", "ollama/llama3:8b"),
+        ("ollama/llama-3-8b", "ollama/llama3:8b"),
         ("openai/meta-llama/Llama-3-8b", "openai/meta-llama/Llama-3-8b"),
         ("ft:known", "openai/ft:known"),
         ("claude-3-haiku-20240307", "anthropic/claude-3-haiku-20240307"),
-        ("gemini-2.0-flash", "gemini/gemini-2.0-flash"),
-        ("gemini/gemini-2.0-flash", "gemini/gemini-2.0-flash"),
-        ("command-r", "cohere/command-r"),
+        ("gemini-2.0-flash", "gemini/gemini-2.5-flash"),
+        ("gemini/gemini-2.0-flash", "gemini/gemini-2.5-flash"),
+        ("gemini-3.8-flash", "gemini/gemini-3.8-flash"),
+        ("command-r", "cohere/command-r-08-2024"),
+        ("command-a-03-2025", "cohere/command-a-03-2025"),
         ("ollama/llama3.1", "ollama/llama3.1"),
     ],
 )
@@ -94,8 +103,8 @@ def test_a_provider_that_is_not_configured_is_named(
 
 
 def test_an_unknown_name_says_how_to_write_it():
-    with pytest.raises(ModelError, match="No provider of a model 'llama-3-8b'"):
-        pick("llama-3-8b", LOCAL)
+    with pytest.raises(ModelError, match="No provider of a model 'my-own-8b'"):
+        pick("my-own-8b", LOCAL)
 
 
 def test_a_provider_without_a_default_wants_a_name():
@@ -105,3 +114,89 @@ def test_a_provider_without_a_default_wants_a_name():
 
 def test_a_key_is_not_in_the_representation():
     assert "secret" not in repr(pick("gpt-4o", OPENAI))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "openai/../x",
+        "openai/a/../b",
+        "openai/..",
+        "ollama/..",
+        "https://evil.example/x",
+        "huggingface/https://evil.example/x",
+        "huggingface/https:/evil.example/x",
+        "//evil.example/x",
+        "openai//x",
+        "openai/",
+        "/x",
+        "openai\\x",
+        "openai/gpt 4o",
+        "openai/gpt-4o\n",
+        "openai/gpt-4o\r\nX-Header: 1",
+        "openai/gpt-4o\0",
+        "openai/gpt-4\u043e",
+        "openai/gpt\u200b4o",
+        "openai/gpt-4o#",
+        "openai/gpt-4o%2f..",
+        "azure/mine?x=",
+        "azure/mine;x",
+        "gemini/{x}",
+        "openai/" + "x" * 249,
+        "test/../x",
+        "offline/extractive\n",
+    ],
+)
+def test_what_is_no_name_is_refused(asked: str):
+    for environment in ({}, OPENAI):
+        with pytest.raises(ModelError, match=r"is no name of a model|no such offline") as raised:
+            pick(asked, environment)
+        assert not raised.value.retryable
+        assert len(raised.value.message) < 150
+
+
+@pytest.mark.parametrize("provider", ["aiml", "perplexity", "custom_openai", "litellm_proxy"])
+def test_a_provider_that_nobody_has_named_gets_no_key(provider: str):
+    known = {f"{provider}/x": provider}
+    chooser = Chooser(OPENAI.get, provider_of=known.get)
+    with pytest.raises(ModelError, match=f"whose key {provider}") as raised:
+        chooser.choose(f"{provider}/x")
+    assert "models.yaml" in raised.value.hint
+
+
+def test_a_provider_of_litellm_by_the_variable_of_its_key():
+    settings = ModelSettings.model_validate(
+        {"providers": {"perplexity": {"keyVariable": "PPLX", "defaultModel": "sonar"}}}
+    )
+    both = {**OPENAI, "PPLX": "pplx-key"}
+    choice = Chooser(both.get, settings, provider_of={}.get).choose("perplexity/sonar-pro")
+    assert (choice.name, choice.protocol, choice.key) == (
+        "perplexity/sonar-pro",
+        "perplexity",
+        "pplx-key",
+    )
+    assert Chooser(both.get, settings, provider_of={}.get).choose(None).name == "perplexity/sonar"
+    with pytest.raises(ModelError, match="perplexity is not configured") as raised:
+        Chooser(OPENAI.get, settings, provider_of={}.get).choose("perplexity/sonar")
+    assert "PPLX" in raised.value.hint
+
+
+def test_what_the_project_says_of_a_provider_that_is_known():
+    settings = ModelSettings.model_validate(
+        {"providers": {"openai": {"keyVariable": "TEAM_KEY", "defaultModel": "gpt-4.1"}}}
+    )
+    found = Chooser({"TEAM_KEY": "sk-team"}.get, settings, provider_of={}.get).choose(None)
+    assert (found.name, found.key, found.base) == ("openai/gpt-4.1", "sk-team", None)
+    assert Chooser(OPENAI.get, settings, provider_of={}.get).choose(None).is_offline
+
+
+def test_a_server_gets_the_key_that_was_meant_for_it_alone():
+    settings = ModelSettings.model_validate(
+        {"providers": {"acme": {"baseUrl": "https://acme.example/v1"}}}
+    )
+    choice = Chooser(OPENAI.get, settings, provider_of={}.get).choose("acme/gpt-4o")
+    assert (choice.key, choice.base, choice.protocol) == (
+        "not-needed",
+        "https://acme.example/v1",
+        "openai",
+    )

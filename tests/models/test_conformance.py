@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agentflow_dagster.models import ConfiguredModel
+from agentflow_dagster.models import ModelPlane
 from agentflow_dagster.models.structured import schema_mismatch
 from agentflow_dagster.ports.model import Message, ModelRequest
+from agentflow_dagster.testing import ScriptedModel
 from tests.support.openai_server import OpenAIServer, Scripted
 
 if TYPE_CHECKING:
@@ -23,17 +24,19 @@ LABEL: JsonSchema = {"anyOf": [{"const": "bug"}, {"const": "praise"}]}
 TICKET = (Message("system", "Sort the ticket."), Message("user", "The app crashes at start."))
 
 
-@pytest.fixture(params=["offline", "configured offline", "OpenAI protocol"])
+@pytest.fixture(params=["offline", "configured offline", "scripted", "OpenAI protocol"])
 def model(request: pytest.FixtureRequest, offline: OfflineModel) -> Generator[Model]:
     if request.param == "offline":
         yield offline
     elif request.param == "configured offline":
-        yield ConfiguredModel({})
+        yield ModelPlane({})
+    elif request.param == "scripted":
+        yield ScriptedModel(lambda request: {"value": "bug"} if request.output_schema else "Broke.")
     else:
         with OpenAIServer(
             lambda body: Scripted('{"value": "bug"}' if "response_format" in body else "It broke.")
         ) as server:
-            yield ConfiguredModel({"OPENAI_BASE_URL": server.url})
+            yield ModelPlane({"OPENAI_BASE_URL": server.url})
 
 
 def _usage_is_whole(reply: ModelReply) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agentflow_dagster.models.litellm_model import load_litellm
+from agentflow_dagster.models.litellm_loading import load_litellm
 from agentflow_dagster.models.litellm_offline import register_offline
 from agentflow_dagster.ports.model import Message, ModelRequest
 

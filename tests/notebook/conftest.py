@@ -1,13 +1,17 @@
-"""Notebooks written down as text: `--- tags` begins a code cell, `--- markdown` one of prose."""
+"""Notebooks written down as text: `--- tags` begins a code cell, `--- markdown` one of prose.
+
+A line `~~~` stands for one of `---` in a cell."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.notebook import read_agent
 
 if TYPE_CHECKING:
@@ -43,6 +47,7 @@ def notebook_json(text: str, settings: object = None) -> str:
     cells: list[object] = []
     for index, part in enumerate(text.removeprefix("---").split("\n---")):
         tags, _, source = part.partition("\n")
+        source = re.sub(r"^~~~$", "---", source, flags=re.MULTILINE)
         prose = tags.strip() == "markdown"
         cells.append(
             {
@@ -65,6 +70,7 @@ def to_ipynb() -> Callable[[str], str]:
 @pytest.fixture
 def read() -> Read:
     def call(text: str, *, settings: object = None, file: str = "total.ipynb") -> Reading:
-        return Reading(*read_agent(notebook_json(text, settings), file=file))
+        text = notebook_json(text, settings)
+        return Reading(*read_agent(text, file=file, kinds=builtin_kinds()))
 
     return call

@@ -8,34 +8,13 @@ import pytest
 
 from agentflow_dagster.notebook import read_agent
 from agentflow_dagster.notebook.problems import CODES, WARNINGS
+from tests.support.mistakes import NOTEBOOKS
 
 if TYPE_CHECKING:
     from tests.notebook.conftest import Read
 
 EXAMPLES = {
-    "AF603": "---\n%%node\nx = 1",
-    "AF604": "---node:a\nx = 1\n---node:a\ny = 1",
-    "AF605": "---node:a\n%time x = 1",
-    "AF606": "---node:a\nx = ",
-    "AF607": "---node:a\nawait x",
-    "AF608": "---parameters\nimport x\n---node:a\ny = 1",
-    "AF609": "---parameters\nx = f()\n---node:a\ny = 1",
-    "AF610": "---parameters\nx: int = ''\n---node:a\ny = 1",
-    "AF611": "---parameters\nx = 1\n---parameters\ny = 1\n---node:a\nz = x",
-    "AF612": "---node:a\nx = y",
-    "AF613": "---\ny = 1\n---node:a\nx = y",
-    "AF614": "---node:a\nx = 1\n---node:b\nx = 1",
-    "AF615": "---node:a\ndef f(): pass\n---node:b\ny = f()",
-    "AF616": "---node:a\nx = []\n---node:b\nx.append(1)",
-    "AF617": "---node:a\nfrom math import *",
-    "AF618": "---node:a\nx = eval('1')",
-    "AF619": "---setup\ndef f(): return x\n---node:a\nx = 1",
-    "AF620": "---node:a\ntrue = 1\n---node:b\ny = true",
-    "AF621": "---node:a\ndisplay(1)",
-    "AF622": "---node:a\nx = 1\n---node:b\nif 1: x = 1\ny = x",
-    "AF623": "---node:a\nx = 1\n---\nx = 2\n---node:b\ny = x",
-    "AF624": "---\nx = 1",
-    "AF626": "---setup test\nx = 1\n---node:a\ny = 1",
+    code: text for code, text in NOTEBOOKS.items() if text.startswith("---") and code != "AF625"
 }
 
 
@@ -52,6 +31,8 @@ def test_codes_of_files_and_metadata(read: Read) -> None:
         *(d.code for d in read_agent("", file="a.ipynb")[2]),
         *(d.code for d in read_agent(" " * 5_000_001, file="a.ipynb")[2]),
         *read("---node:a\nx = 1", settings=[]).codes,
+        *(d.code for d in read_agent(NOTEBOOKS["AF629"], file="a.ipynb")[2]),
+        *(d.code for d in read_agent(NOTEBOOKS["AF630"], file="a.ipynb")[2]),
     }
-    assert found == {"AF601", "AF602", "AF625"}
-    assert found | set(EXAMPLES) == set(CODES)
+    assert found == {"AF601", "AF602", "AF625", "AF629", "AF630"}
+    assert found | set(EXAMPLES) | {"AF628"} == set(CODES)

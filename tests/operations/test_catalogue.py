@@ -23,6 +23,7 @@ WITHOUT_PLACE = {"AF100", "AF101", "AF109", "AF601", "AF602", "AF624", "AF625"}
 """What is said of a file as a whole."""
 
 ELSEWHERE = {
+    "AF628": "what is sound and small can be a notebook",
     "AF808": "tests/spec/test_builder.py: a Python file",
 }
 """What no file that `check` reads can produce with the kinds that every test has, and where it is

@@ -17,7 +17,7 @@ from agentflow_dagster.engine.outputs import agent_outputs
 from agentflow_dagster.engine.secrets import EnvironmentSecrets
 from agentflow_dagster.engine.step import Attempt, Services
 from agentflow_dagster.graph.inputs import complete_input
-from agentflow_dagster.models import ConfiguredModel
+from agentflow_dagster.models import ModelPlane
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.agents import known_agents
 from agentflow_dagster.operations.check import check_file
@@ -35,8 +35,6 @@ FILES = [*PROJECT.working_files()]
 KINDS = builtin_kinds()
 NOT_IN_FORCE_YET = {
     "customer_support_pipeline.workflow.yaml": {"AF911"},
-    "pager_note.agent.yaml": {"AF901"},
-    "ticket_batch.agent.yaml": {"AF901"},
 }
 
 
@@ -44,7 +42,7 @@ async def ran(name: str, given: JsonObject | None = None) -> tuple[GraphRun, Any
     """A run of a sample's graph with the offline model, and the agent's outputs."""
     plan = check_file(ROOT / "notebooks" / f"{name}.agent.yaml", KINDS).require()
     services = Services(
-        KINDS, ConfiguredModel({}), ChildProcess(), EnvironmentSecrets({}), data=PROJECT.data
+        KINDS, ModelPlane({}), ChildProcess(), EnvironmentSecrets({}), data=PROJECT.data
     )
     input_ = complete_input(dict(plan.agent.spec.inputs), given or {})
     done = await run_graph(plan, plan.steps, Attempt.first(plan, input_), services)

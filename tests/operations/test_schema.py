@@ -41,7 +41,7 @@ def documents() -> dict[str, Any]:
     ):
         found[path.name] = read_yaml(path.read_text()).document
     for path in ROOT.glob("notebooks/*.ipynb"):
-        found[path.name] = read_agent(path, file=path.name)[0]
+        found[path.name] = read_agent(path, file=path.name, kinds=all_kinds())[0]
     return found
 
 

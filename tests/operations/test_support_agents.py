@@ -11,7 +11,7 @@ from agentflow_dagster.engine.graph_run import run_graph
 from agentflow_dagster.engine.outputs import agent_outputs
 from agentflow_dagster.engine.step import Attempt, Services
 from agentflow_dagster.graph.inputs import complete_input
-from agentflow_dagster.models import ConfiguredModel
+from agentflow_dagster.models import ModelPlane
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.check import check_file
 from agentflow_dagster.sandbox import ChildProcess
@@ -35,7 +35,7 @@ class NoSecrets:
 
 async def run(name: str, ticket: JsonObject, **upstream: Any) -> Any:
     plan = check_file(NOTEBOOKS / f"{name}.agent.yaml", KINDS).require()
-    services = Services(KINDS, ConfiguredModel({}), ChildProcess(), NoSecrets())
+    services = Services(KINDS, ModelPlane({}), ChildProcess(), NoSecrets())
     given = complete_input(dict(plan.agent.spec.inputs), {"input": ticket, "upstream": upstream})
     done = await run_graph(plan, plan.steps, Attempt.first(plan, given), services)
     assert not done.failures

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from agentflow_dagster.ports.model import ModelRequest
+    from agentflow_dagster.ports.model import Listener, ModelRequest
     from agentflow_dagster.spec.values import JsonValue
     from agentflow_dagster.stores import Stores
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class ScriptedModel:
     """Answers as a test says: text, or the object that a schema asks for; may raise instead.
 
-    `answer` is called with each request; all requests are kept.
+    `answer` is called with each request; all requests are kept. Where a test gives `reply`, that
+    gives the whole reply instead.
     """
 
     answer: Callable[[ModelRequest], JsonValue]
@@ -35,16 +36,19 @@ class ScriptedModel:
         """From now on repeats what it is asked, and answers `label …` with `bug` or `other`."""
         self.requests.clear()
         self.answer = _label
+        self.reply: Callable[[ModelRequest], ModelReply] | None = None
         self._hanging = ""
 
     def hang_on(self, prompt: str) -> None:
         """From now on never answers this prompt."""
         self._hanging = prompt
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(self, request: ModelRequest, listener: Listener | None = None) -> ModelReply:
         self.requests.append(request)
         if request.messages[-1].content == self._hanging:
             await asyncio.Event().wait()
+        if self.reply is not None:
+            return self.reply(request)
         said = self.answer(request)
         usage = Usage(7, 3, Decimal("0.0005"), 12.5, request.model or "scripted-1", "scripted")
         return ModelReply(said if isinstance(said, str) else "", said, usage)
@@ -87,7 +91,7 @@ class Adapter:
 
     held: object
 
-    def adapter(self) -> object:
+    def adapter(self, *_: object) -> object:
         return self.held
 
 

@@ -89,7 +89,8 @@ def test_it_is_a_run_of_its_own_linked_both_ways(bench: Bench) -> None:
     assert child.tags[names.AGENT_TAG] == "doubler"
     assert child.tags[names.PARENT_NODE_TAG] == "call"
     assert child.tags["label/team"] == "sums"
-    for_people = {"agent", "version", "trigger", "parent_run", "parent_node"}
+    spent = {"cost_usd", "tokens_in", "tokens_out", "llm_calls"}
+    for_people = {"agent", "version", "trigger", "parent_run", "parent_node", *spent}
     visible = {tag for tag in child.tags if not tag.startswith((".dagster/", "dagster/"))}
     assert visible == {*(f"agentflow/{name}" for name in for_people), "label/team"}
     told = bench.ran(child.run_id)

@@ -48,6 +48,16 @@ BOTH = agent(
     " sales: {webhook: {path: /b}, partition: {shop: '{{event.body.shop}}', day: '2026-01-02'}}}",
 )
 
+CUT = {"daily": {"start": "2026-01-01", "end": "2026-01-04"}}
+CALENDAR = agent(
+    "calendar",
+    '    a: {kind: ai.chat, with: {prompt: "{{input.partition_key}} from'
+    ' {{input.partition_start}}, {{input.limit}}"}}\n',
+    inputs="{partition_key: {type: string, default: ''},"
+    " partition_start: {type: string, default: ''}, limit: {type: integer, default: 3}}",
+    more="partitions: {daily: {start: '2026-01-01', end: '2026-01-04'}}",
+)
+
 
 def run_of(bench: Bench, agent_: str, key: str, **options: Any) -> Ran:
     """A run of one partition, of the whole agent or of some of its nodes."""
@@ -203,3 +213,16 @@ def sense(bench: Bench, name: str) -> list[RunRequest]:
 
 def call(bench: Bench, name: str, trigger: str, body: JsonObject) -> None:
     bench.stores.inbox.add(name, trigger, {"body": body, "headers": {}, "query": {}})
+
+
+def test_inputs_named_after_the_partition_have_it(bench: Bench) -> None:
+    bench.serve(CALENDAR)
+    job = bench.repository.get_job("calendar_job")
+    key = "2026-01-02"
+    config = job.get_run_config_for_partition_key(key)
+    tags = dict(job.get_tags_for_partition_key(key, None))
+    ran = bench.launch("calendar_job", config=config, tags=tags)
+    assert ran.values["a"].value == {"text": "re: 2026-01-02 from 2026-01-02T00:00:00+00:00, 3"}
+    tags = dict(partitions.asked(Partitions.model_validate(CUT), key).tags)
+    said = bench.run("calendar", {"partition_key": "mine"}, tags=tags)
+    assert said.values["a"].value == {"text": "re: mine from 2026-01-02T00:00:00+00:00, 3"}

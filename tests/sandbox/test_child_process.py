@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from agentflow_dagster.sandbox import ChildProcess
 from agentflow_dagster.spec.values import BYTES, TABLE, Part, pack, unpack
 from tests.support.code import MIB, failure, run
+
+if TYPE_CHECKING:
+    from agentflow_dagster.spec.values import Value
 
 
 class TestValues:
@@ -39,6 +44,31 @@ class TestValues:
         assert part.summary == {"rows": 2, "columns": ["amount", "label", "double"]}
         expected = frame.assign(double=[3.0, 4.0])
         pd.testing.assert_frame_equal(unpack(part), expected)  # type: ignore[arg-type]
+
+    def test_arrays_and_series_cross_both_ways(self) -> None:
+        given = {"a": np.arange(6.0).reshape(2, 3), "s": pd.Series([1, 2], name="n")}
+        source = "out = {'a': a * 2, 's': s + 1, 'kinds': [type(a).__name__, type(s).__name__]}"
+        packed = cast("dict[str, Value]", pack(given))
+        out = cast("dict[str, Any]", unpack(run(source, "out", inputs=packed).outputs["out"]))
+        assert out["kinds"] == ["ndarray", "Series"]
+        np.testing.assert_array_equal(out["a"], given["a"] * 2)
+        pd.testing.assert_series_equal(out["s"], pd.Series([2, 3], name="n"))
+
+    def test_a_type_that_the_setup_registers_crosses_from_one_process_to_the_next(self) -> None:
+        setup = (
+            "from dataclasses import dataclass\nfrom agentflow_dagster import register_type\n"
+            "@dataclass\nclass Money:\n    amount: str\n"
+            "register_type(Money, store=vars, restore=lambda given: Money(**given))\n"
+            "start = given"
+        )
+        made = run("m = Money(given)", "m", setup=setup, inputs={"given": "3.50"}).outputs["m"]
+        source = "out = [type(m).__name__, m.amount, isinstance(m, Money)]"
+        read = run(source, "out", setup=setup, inputs={"m": made, "given": "1"})
+        assert read.outputs == {"out": ["Money", "3.50", True]}
+        error = failure("out = m", "out", inputs={"m": made})
+        assert "its input 'm'" in error.message
+        assert "'Money', which is not known here" in error.message
+        assert not error.retryable
 
     def test_several_outputs_with_parts_keep_their_names(self) -> None:
         result = run("a = b'1'; b = {'in': b'2'}; c = 3", "c", "a", "b")
@@ -172,7 +202,7 @@ class TestAuthorsMistakes:
     def test_a_value_that_has_no_stored_form(self) -> None:
         error = failure("out = {'rows': [1, {2, 3}]}", "out")
         assert "out.rows[1] is a set" in error.message
-        assert "convert it" in error.message
+        assert "sorted(value)" in error.message
         assert not error.retryable
 
     def test_a_value_that_contains_itself(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from agentflow_dagster.sandbox import ChildProcess
 from tests.support.code import failure, run
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from agentflow_dagster.ports.code import CodeRunner
@@ -64,21 +66,23 @@ class TestProcesses:
             _gone(pid)
 
     def test_all_of_it_ends_with_the_process_that_waits_for_it(self, tmp_path: Path) -> None:
-        fifo = tmp_path / "pids"
-        os.mkfifo(fifo)
-        program = (
-            "import asyncio, sys\nfrom agentflow_dagster.ports.code import CodeRequest\n"
-            "from agentflow_dagster.sandbox import ChildProcess\n"
-            f"source = {_that_reports(fifo).source!r}\n"
-            f"request = CodeRequest(source, (), inputs={{'fifo': {str(fifo)!r}}})\n"
-            "asyncio.run(ChildProcess().run(request))"
-        )
-        environment = {**os.environ, "TMPDIR": str(tmp_path)}
-        with subprocess.Popen([sys.executable, "-c", program], env=environment) as waiting:
-            pids = [int(pid) for pid in fifo.read_text().split()]
+        with _waiting(tmp_path) as (waiting, pids):
             waiting.kill()
         for pid in pids:
             _gone(pid)
+        assert [path.name for path in tmp_path.iterdir()] == ["pids"]
+
+    def test_it_ends_though_the_child_is_gone_before_its_watch_looks(self, tmp_path: Path) -> None:
+        with _waiting(tmp_path) as (waiting, pids):
+            group = [p for p in psutil.process_iter() if os.getpgid(p.pid) == pids[0]]
+            (watch,) = [process for process in group if process.pid not in pids]
+            watch.suspend()
+            waiting.kill()
+        child, left = pids
+        _gone(child)
+        assert psutil.pid_exists(left)
+        watch.resume()
+        _gone(left)
         assert [path.name for path in tmp_path.iterdir()] == ["pids"]
 
     def test_the_code_has_no_child_that_it_does_not_know_of(self) -> None:
@@ -106,6 +110,23 @@ class TestLoops:
             )
 
         assert [r.outputs["out"] for r in asyncio.run(many())] == [n**2 for n in range(6)]
+
+
+@contextlib.contextmanager
+def _waiting(folder: Path) -> Generator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """A process that waits for code in a child, and the ids of the child and of what it started."""
+    fifo = folder / "pids"
+    os.mkfifo(fifo)
+    program = (
+        "import asyncio, sys\nfrom agentflow_dagster.ports.code import CodeRequest\n"
+        "from agentflow_dagster.sandbox import ChildProcess\n"
+        f"source = {_that_reports(fifo).source!r}\n"
+        f"request = CodeRequest(source, (), inputs={{'fifo': {str(fifo)!r}}})\n"
+        "asyncio.run(ChildProcess().run(request))"
+    )
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen([sys.executable, "-c", program], env=environment) as waiting:
+        yield waiting, [int(pid) for pid in fifo.read_text().split()]
 
 
 def _that_reports(fifo: Path) -> CodeRequest:

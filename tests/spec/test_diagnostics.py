@@ -46,8 +46,8 @@ def test_as_json() -> None:
 
 
 def test_a_warning_stops_nothing() -> None:
-    assert not has_errors([warning("AF901", "Not in force.")])
-    assert has_errors([warning("AF901", "Not in force."), FOUND])
+    assert not has_errors([warning("AF904", "Not in force.")])
+    assert has_errors([warning("AF904", "Not in force."), FOUND])
 
 
 def test_a_pointer_escapes() -> None:

@@ -12,13 +12,13 @@ from agentflow_dagster.ports.agents import NoAgents
 from agentflow_dagster.ports.code import CodeRequest, CodeResult
 from agentflow_dagster.ports.journal import MemoryJournal
 from agentflow_dagster.ports.kind import NodeContext
-from agentflow_dagster.ports.model import ModelReply, ModelRequest, Usage
+from agentflow_dagster.ports.model import Listener, ModelReply, ModelRequest, Usage
 from agentflow_dagster.ports.notebooks import NoNotebooks
 from agentflow_dagster.ports.waits import NoWaits
 from agentflow_dagster.spec.document import LLM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from agentflow_dagster.ports.agents import Agents
     from agentflow_dagster.ports.bodies import Bodies, BodyRun
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.model import Model
     from agentflow_dagster.ports.notebooks import Notebooks
     from agentflow_dagster.ports.waits import Answer, Asked, StepWaits
-    from agentflow_dagster.spec.values import JsonValue, Value
+    from agentflow_dagster.spec.values import JsonObject, JsonValue, Value
 
 USAGE = Usage(12, 3, Decimal("0.001"), 7.0, "small/model", "small")
 
@@ -40,7 +40,7 @@ class SmallModel:
     refuses: bool = False
     requests: list[ModelRequest] = field(default_factory=list[ModelRequest])
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(self, request: ModelRequest, listener: Listener | None = None) -> ModelReply:
         self.requests.append(request)
         if self.refuses:
             raise ModelError("No.", model="small/model", provider="small", status=429)
@@ -78,6 +78,9 @@ class NoBodies:
     async def run(self, body: str, index: int | None, names: Mapping[str, Value]) -> BodyRun:
         raise RunError(f"There is no body {body!r} here.")
 
+    def is_external(self, body: str) -> bool:
+        return False
+
     def evaluate(self, template: JsonValue, names: Mapping[str, Value]) -> Value:
         return cast("Value", template)
 
@@ -95,6 +98,10 @@ def context(
     bodies: Bodies | None = None,
     notebooks: Notebooks | None = None,
     waits: StepWaits | None = None,
+    memory_bytes: int | None = None,
+    partition: JsonObject | None = None,
+    redacted: Callable[[str], str] = str,
+    tell: Callable[[str], object] = str,
 ) -> NodeContext:
     """A context of the node `probe` in the run `run-1`."""
     return NodeContext(
@@ -114,4 +121,8 @@ def context(
         notebooks=notebooks or NoNotebooks(),
         waits=waits or NoStepWaits(),
         sub_steps=SubSteps(MemoryJournal(), "probe"),
+        memory_bytes=memory_bytes,
+        partition=partition or {},
+        redacted=redacted,
+        tell=tell,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,9 +16,16 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     from agentflow_dagster.operations.project import Project
+
+
+_BUNDLE = Path(__file__).parents[2] / ".ci" / "graph"
+
+
+def bundle_widgets() -> None:
+    """Makes the widgets' program, where `make` has not made it."""
+    subprocess.run([_BUNDLE], check=True)
 
 
 @contextmanager

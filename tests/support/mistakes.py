@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from agentflow_dagster.notebook.seen import MIME, Taken, to_bundle
 from tests.support.documents import SAMPLE, minimal
 
 if TYPE_CHECKING:
@@ -199,13 +200,31 @@ DOCUMENTS: dict[str, str | bytes] = {
     "AF857": with_test(mocks={"ask": {"port": "bug"}}),
     "AF858": with_test(passRate=0.9),
     "AF859": with_test(cases={"file": "nowhere.csv"}),
-    "AF901": SAMPLE,
     "AF904": spec({"wait": {"kind": "logic.delay", "with": {"for": "1s"}, "onUnknown": "fail"}}),
     "AF911": spec({"ask": {**ASK, "resources": {"cpu": "200m"}}}),
-    "AF912": spec({"ask": {**ASK, "limits": {"llmCalls": 100}}}),
-    "AF913": spec({"ask": ASK}, llmRouting={"strategy": "latency"}),
+    "AF912": spec({"ask": {**ASK, "limits": {"fileOperations": 100}}}),
+    "AF913": spec(
+        {"ask": ASK},
+        llmRouting={
+            "fallbacks": [
+                {"provider": "openai", "model": "gpt-4o", "conditions": [{"complexity": "huge"}]}
+            ]
+        },
+    ),
 }
 """Files `.agent.yaml`, by the code that each produces."""
+
+
+def seen(*sources: str, by: int, made: str = "", changed: str = "") -> str:
+    """A notebook of which a cell was seen to take from the last one what is told."""
+    taken = Taken(sources[-1], frozenset(made.split()), frozenset(changed.split()))
+    outputs = {by: [{"data": {MIME: to_bundle(sources[by], [taken])}}]}
+    cells: list[JsonValue] = [
+        {"cell_type": "code", "source": source, "outputs": cast("JsonValue", outputs.get(at, []))}
+        for at, source in enumerate(sources)
+    ]
+    return json.dumps({"nbformat": 4, "cells": cells})
+
 
 NOTEBOOKS: dict[str, str] = {
     "AF601": "",
@@ -234,5 +253,11 @@ NOTEBOOKS: dict[str, str] = {
     "AF624": "---\nx = 1",
     "AF625": "---agentflow\nx = 1\n---node:a\nx = 1",
     "AF626": "---setup test\nx = 1\n---node:a\ny = 1",
+    "AF627": "---\n%%node a --kind ai.chat\n~~~\nsystem: Be brief.",
+    "AF636": "---node:a\nx = 1\n---test\nassert x == max(1, 0)",
+    "AF637": "---node:a\nx = 1\n---test\n# One\nassert x == 1\n---test\n# One\nassert x > 0",
+    "AF635": "---node:a\nx = open('f')\n---node:b\ny = x.read()",
+    "AF629": seen("%%node a\nx = 1", "%%node b\ny = x", "x = 2", by=1, made="x"),
+    "AF630": seen("%%node a\nx = []", "%%node b\ny = x", "print(1)", by=1, changed="x"),
 }
 """Cells of notebooks, by the code that each produces; what begins no cell stands as it is."""

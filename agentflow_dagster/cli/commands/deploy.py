@@ -22,20 +22,9 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
     """
     from agentflow_dagster.cli.context import current_project, known_kinds
     from agentflow_dagster.cli.output import print_json
-    from agentflow_dagster.operations.deploy import deploy_files
-    from agentflow_dagster.operations.publish import publish
-    from agentflow_dagster.operations.stores import project_stores
+    from agentflow_dagster.operations.publish import deploy_and_publish
 
-    project = current_project()
-    with project_stores(project) as stores:
-        done = deploy_files(project, stores.versions, known_kinds(), files)
-    changed = [one.deployment for one in done if one.changed]
-    reloaded = bool(changed) and publish(
-        project,
-        changed,
-        new_limits=[one.deployment for one in done if one.changed and one.new_limit],
-        came_or_went=any(one.new for one in done),
-    )
+    done, reloaded = deploy_and_publish(current_project(), known_kinds(), files)
     if as_json:
         print_json(
             {

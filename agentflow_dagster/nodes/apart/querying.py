@@ -18,7 +18,7 @@ def work(
 
     Args:
         sql: One query.
-        tables: DataFrames and lists of objects, by the name that the query knows them by.
+        tables: DataFrames, Series and lists of objects, by the name that the query knows them by.
         files: Files that it may read, by name.
         rows: Whether a list of objects is wanted.
         most: Most rows.
@@ -79,6 +79,8 @@ def _frame(table: object) -> Any:
     if isinstance(table, list):
         rows = cast("list[Any]", table)
         return pa.Table.from_pylist(rows)
+    if hasattr(table, "to_frame"):  # a Series, of pandas or polars
+        return cast("Any", table).to_frame()
     return table
 
 

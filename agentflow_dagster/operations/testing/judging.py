@@ -10,13 +10,12 @@ from agentflow_dagster.graph.document_tests import value_template
 from agentflow_dagster.graph.templates import fill
 from agentflow_dagster.nodes.apart import done_apart
 from agentflow_dagster.ports.document_tests import Broken
+from agentflow_dagster.spec.arrow_values import frame_of
 from agentflow_dagster.spec.canonical import is_same
-from agentflow_dagster.spec.values import TABLE, Part, pack, split, unpack
+from agentflow_dagster.spec.values import TABLE, Part, pack, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    import pandas as pd
 
     from agentflow_dagster.models import SentenceModel
     from agentflow_dagster.ports.code import CodeRunner
@@ -240,7 +239,7 @@ def _plain(value: Value) -> JsonValue:
     """The value as JSON; a table is the list of its rows, bytes are told of by their size."""
     match value:
         case Part() if value.media_type == TABLE:
-            rows = cast("pd.DataFrame", unpack(value)).to_dict(orient="records")
+            rows = frame_of(value).to_dict(orient="records")
             return split(pack(rows))[0]
         case Part():
             return dict(value.summary)

@@ -15,6 +15,7 @@ from agentflow_dagster.engine.stand_ins import StandIn
 from agentflow_dagster.engine.step import Attempt, Services
 from agentflow_dagster.errors import RunError, UsageError
 from agentflow_dagster.graph.inputs import complete_input, conform
+from agentflow_dagster.graph.partitions import with_partition
 from agentflow_dagster.graph.templates import fill
 from agentflow_dagster.models import SentenceModel
 from agentflow_dagster.operations.data_sets import picked_rows, read_rows
@@ -142,13 +143,14 @@ def _cases(test: AgentTest, services: Services) -> list[_Case]:
 
 
 def _input(plan: Plan, test: AgentTest, case: _Case) -> JsonObject:
-    """The run's input, complete; a node alone may read less than the whole of it.
+    """The run's input, complete, with its partition; a node alone may read less than all of it.
 
     Raises:
-        UsageError: it does not meet the agent's schema.
+        UsageError: it does not meet the agent's schema, or there is no such partition.
     """
     schema = cast("JsonSchema", plan.agent.spec.inputs)
     given = cast("JsonObject", case.fill(dict(test.input)))
+    given = with_partition(schema, given, _partition(plan, test, case))
     if test.node is None:
         return complete_input(schema, given)
     known = properties(schema)

@@ -10,11 +10,11 @@ from agentflow_dagster.engine.secrets import EnvironmentSecrets
 from agentflow_dagster.engine.step import Services
 from agentflow_dagster.errors import RunError, UsageError
 from agentflow_dagster.graph.agent_references import parse_reference
-from agentflow_dagster.models import ConfiguredModel
 from agentflow_dagster.notebook import PapermillNotebooks
 from agentflow_dagster.operations.agents import known_agents, named_files
 from agentflow_dagster.operations.check import check_file
 from agentflow_dagster.operations.diff import is_file_name
+from agentflow_dagster.operations.models import project_models
 from agentflow_dagster.sandbox import ChildProcess
 from agentflow_dagster.spec.diagnostics import nearest
 
@@ -95,9 +95,9 @@ def project_services(project: Project, kinds: Mapping[str, Kind[KindConfig]]) ->
     code = ChildProcess()
     return Services(
         kinds=kinds,
-        model=ConfiguredModel(project.variables),
+        model=project_models(project),
         code=code,
-        notebooks=PapermillNotebooks(project.root / "notebooks", code),
+        notebooks=PapermillNotebooks(project.root / "notebooks"),
         secrets=EnvironmentSecrets(project.variables),
         environment=project.variables,
         data=project.data,

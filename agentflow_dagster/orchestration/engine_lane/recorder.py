@@ -15,11 +15,13 @@ from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG
 from dagster_shared.utils.timing import format_duration
 
+from agentflow_dagster.engine.spending import Spending
 from agentflow_dagster.orchestration import names, shown, wiring
 from agentflow_dagster.orchestration.assets import LEFT, asset_output
 from agentflow_dagster.orchestration.engine_lane.forms import metadata_text
 from agentflow_dagster.orchestration.engine_lane.rows import EventRow, Made, RunChange
 from agentflow_dagster.orchestration.engine_lane.run_clock import RunClock
+from agentflow_dagster.orchestration.spent import spending_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,6 +103,7 @@ class RunRecorder:
         self._form: RunForm | None = None
         self._started = time.perf_counter()
         self._clock = RunClock()
+        self.spending = Spending()
 
     def start(self, *, new: bool) -> None:
         """The run begins; `new` says that Dagster does not know of it yet."""
@@ -202,6 +205,10 @@ class RunRecorder:
         self._tell(self._events.restarted(key, before) if before else self._events.started(key))
         self._writer.wake()
 
+    def told(self, step: PlanStep, line: str) -> None:
+        self._tell(self._events.line(self._key(step.name), line))
+        self._writer.wake()
+
     def again(self, step: PlanStep, attempt: int, failure: RunError, delay: float) -> None:
         self._tell(self._events.again(self._key(step.name), attempt, failure, delay))
         self._writer.wake()
@@ -273,12 +280,13 @@ class RunRecorder:
 
     def _end(self, status: DagsterRunStatus, reason: RunFailureReason | None = None) -> None:
         before, tags = self.run, dict(self.run.tags)
+        tags |= spending_tags(self.spending)
         if self._handled:
             plan = self._made.compiled.plan
             tags[names.HANDLED_ERROR_TAG] = names.names_in_order(plan, self._handled)
         if reason is not None:
             tags[RUN_FAILURE_REASON_TAG] = reason.value
-        added = {name: value for name, value in tags.items() if name not in before.tags}
+        added = {name: it for name, it in tags.items() if before.tags.get(name) != it}
         after = before.with_tags(tags) if added else before
         self._change(after.with_status(status), before=before, ended_at=self._clock.now())
         self._writer.group.ended.append(before.run_id)

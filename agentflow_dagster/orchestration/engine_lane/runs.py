@@ -184,7 +184,7 @@ class Execution:
         input_ = cast("JsonObject", past.outputs[INPUT].value)
         desk = self._desk
         journal = GroupJournal(self._run_id, desk.writer, desk.steps, past.outputs)
-        await self._carry_out(journal, input_, past.waits)
+        await self._carry_out(journal, input_, past.waits, resumed=True)
 
     def deliver(self, answered: Answered) -> bool:
         """Hands an answer to the step that waits for it; False where none does."""
@@ -201,11 +201,20 @@ class Execution:
         await self._committed()
 
     async def _carry_out(
-        self, journal: GroupJournal, input_: JsonObject, waited: Sequence[Wait] = ()
+        self,
+        journal: GroupJournal,
+        input_: JsonObject,
+        waited: Sequence[Wait] = (),
+        *,
+        resumed: bool = False,
     ) -> None:
         plan = self._made.compiled.plan
-        attempt = Attempt.first(plan, input_, run_id=self._run_id, journal=journal)
+        begin = Attempt.first(plan, input_, run_id=self._run_id, journal=journal)
+        attempt = replace(begin, spending=self._record.spending)
         try:
+            if resumed and (ledger := self._desk.services.ledger) is not None:
+                await ledger.take_over(self._run_id)
+                attempt.spending.before_usd = await ledger.spent_by(self._run_id)
             if not plan.waits:
                 await self._run(attempt)
                 self._record.finish()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, assert_never
 
+from agentflow_dagster.engine.owners_sockets import owner_alone
 from agentflow_dagster.errors import AgentFlowError
 from agentflow_dagster.orchestration.engine_lane.asking import (
     LONGEST,
@@ -53,11 +53,8 @@ async def listening(engine: Engine, path: Path) -> AsyncGenerator[None]:
             writer.close()
 
     path.unlink(missing_ok=True)  # noqa: ASYNC240 - nothing waits yet
-    before = os.umask(0o177)
-    try:
+    with owner_alone():
         server = await asyncio.start_unix_server(heard, path, limit=LONGEST)
-    finally:
-        os.umask(before)
     async with server:
         try:
             yield

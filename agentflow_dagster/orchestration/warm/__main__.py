@@ -6,9 +6,9 @@ import argparse
 import importlib
 import logging
 import os
-import socket
 from pathlib import Path
 
+from agentflow_dagster.engine.owners_sockets import listening
 from agentflow_dagster.orchestration.warm.asking import LOGGER
 
 _ONE_THREAD = "OPENBLAS_NUM_THREADS"
@@ -26,7 +26,7 @@ def main() -> None:
     chosen = parser.parse_args()
     _log_here()
     _import_without_threads()
-    with _listening(chosen.socket) as listener:
+    with listening(chosen.socket) as listener:
         for name in chosen.first:
             importlib.import_module(name)
         from agentflow_dagster.orchestration.instance import prepared_instance
@@ -61,19 +61,6 @@ def _import_without_threads() -> None:
     if _ONE_THREAD not in os.environ:
         os.environ[_ONE_THREAD] = "1"
         os.register_at_fork(after_in_child=lambda: os.environ.pop(_ONE_THREAD, None))
-
-
-def _listening(path: Path) -> socket.socket:
-    """A socket for the owner alone."""
-    path.unlink(missing_ok=True)  # of one that was killed: there is one at a time
-    listener = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
-    listener.listen(128)
-    return listener
 
 
 if __name__ == "__main__":

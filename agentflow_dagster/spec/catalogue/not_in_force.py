@@ -1,17 +1,10 @@
-"""Accepted, not in force yet."""
+"""Accepted, and not in force."""
 
 from __future__ import annotations
 
 from agentflow_dagster.spec.catalogue.entry import Entry
 
 ENTRIES = (
-    Entry(
-        code="AF901",
-        severity="warning",
-        means="`budget` is not enforced in this release.",
-        example="`budget: {perRunUsd: 0.05}`",
-        advice="Set a limit with your provider.",
-    ),
     Entry(
         code="AF904",
         severity="warning",
@@ -30,15 +23,16 @@ ENTRIES = (
     Entry(
         code="AF912",
         severity="warning",
-        means="`limits` are not enforced in this release.",
-        example="`limits: {llmCalls: 100}`",
+        means="Of `limits`, only `llmCalls` is enforced in this release.",
+        example="`limits: {fileOperations: 100}`",
         advice="Set a `timeout`.",
     ),
     Entry(
         code="AF913",
         severity="warning",
-        means="`llmRouting` is not acted on in this release.",
-        example="`llmRouting: {strategy: latency}`",
-        advice="Name the model of each node in its `llm`.",
+        means="A condition of `llmRouting` that no call ever meets.",
+        example="`conditions: [{complexity: huge}]`",
+        advice="`complexity` is low, medium or high; `accuracy` normal or critical; `cost` normal, "
+        "priority or minimal; `data_sensitivity` normal or high.",
     ),
 )

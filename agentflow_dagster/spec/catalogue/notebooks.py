@@ -163,4 +163,52 @@ ENTRIES = (
         example="tags `setup` and `parameters`",
         advice="Keep one.",
     ),
+    Entry(
+        code="AF627",
+        means="The config of a node's cell cannot be told from its prompt.",
+        example="YAML above a prompt, with a line of `---` before it and none after",
+        advice="Close the YAML before the prompt with a line of `---`.",
+    ),
+    Entry(
+        code="AF628",
+        means="An agent cannot be written as a notebook.",
+        example="`agentflow convert` of an agent of more than 5 MB",
+        advice="Keep it as YAML.",
+    ),
+    Entry(
+        code="AF629",
+        severity="warning",
+        means="When it ran, a node took a value from another cell than it will in the agent.",
+        example="`x` made by a node, and set by another cell just before",
+        advice="Run both nodes again, or use another name in the other cell.",
+    ),
+    Entry(
+        code="AF630",
+        severity="warning",
+        means="When it ran, a cell changed in place what another made, and its text hides it.",
+        example="`library.update(rows)`, seen by ipyflow",
+        advice="Make a new value under a new name.",
+    ),
+    Entry(
+        code="AF635",
+        severity="error",
+        means="A node passes on what no other node can be given; a warning where its type may be "
+        "registered.",
+        example="`f = open(path)`, `found = (n for n in rows)`, or `pair = (1, 2)` (warning)",
+        advice="Do what the hint says, or [register the type](values.md#registered-types).",
+    ),
+    Entry(
+        code="AF636",
+        severity="warning",
+        means="A line of a cell tagged `test` has no form as a test of the agent.",
+        example="`assert total == sum(prices)`",
+        advice="Compare what one node makes with a literal, or write the test as YAML.",
+    ),
+    Entry(
+        code="AF637",
+        severity="warning",
+        means="A cell tagged `test` has the name of another test, which counts.",
+        example="two such cells that begin with the same comment",
+        advice="Begin the cell with another comment.",
+    ),
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.graph.plan import Plan
     from agentflow_dagster.ports.document_tests import TestReport
-    from agentflow_dagster.spec.values import JsonObject
+    from agentflow_dagster.spec.values import JsonObject, JsonValue
 
 ASK: JsonObject = {"kind": "ai.chat", "with": {"prompt": "{{input.body}}"}}
 TELL: JsonObject = {"kind": "ai.chat", "with": {"prompt": "Tell: {{ask.output.text}}"}}
@@ -322,3 +322,20 @@ async def test_of_a_partition() -> None:
     assert request.messages[-1].content == "2026-01-06T00:00:00+00:00"
     report = await bench.run({"partition": "2025-01-06", "expect": [expect]}, nodes, **spec)
     assert "There is no partition '2025-01-06'." in messages(report)[0]
+
+
+@pytest.mark.parametrize("alone", [{}, {"node": "ask"}])
+async def test_inputs_named_after_the_partition_have_it(alone: JsonObject) -> None:
+    nodes: JsonObject = {"ask": {"kind": "ai.chat", "with": {"prompt": "{{input.partition_key}}"}}}
+    spec: Any = {
+        "inputs": {"properties": {"partition_key": {"type": "string", "default": "none"}}},
+        "partitions": {"daily": {"start": "2026-01-05"}},
+    }
+    expect: list[JsonValue] = [{"value": "ask.output.text", "regex": "."}]
+    cases: list[tuple[JsonObject, str]] = [({}, "2026-01-06"), ({"partition_key": "mine"}, "mine")]
+    for given, asked in cases:
+        bench = Bench()
+        test: JsonObject = {**alone, "partition": "2026-01-06", "input": given, "expect": expect}
+        report = await bench.run(test, nodes, **spec)
+        assert report.passed, messages(report)
+        assert bench.model.requests[0].messages[-1].content == asked

@@ -18,12 +18,18 @@ from agentflow_dagster.operations.testing.telling import told_lines
 
 PROJECT = Project.find(Path(__file__).parents[3], {})
 CHOSEN = select_tests(PROJECT, all_kinds(), [])
+# Great Expectations takes seconds to load, in a process of its own each time.
+LONG = {"a_good_day", "what_is_far_from_the_rest"}
 
 
 @pytest.mark.parametrize(
     ("index", "name"),
     [
-        pytest.param(index, name, id=f"{selected.plan.agent.name}-{name}")
+        pytest.param(
+            *(index, name),
+            id=f"{selected.plan.agent.name}-{name}",
+            marks=[pytest.mark.soak] if name in LONG else [],
+        )
         for index, selected in enumerate(CHOSEN)
         for name in selected.tests
     ],

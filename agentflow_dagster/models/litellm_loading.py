@@ -1,0 +1,66 @@
+"""Imports LiteLLM, once, and keeps it quiet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import ModuleType
+
+
+@cache
+def load_litellm() -> ModuleType:
+    """The library, told to keep quiet and to use the prices that it ships with.
+
+    The first call takes seconds: in an event loop, make it in a thread.
+    """
+    # Read at import: without it LiteLLM asks the network for newer prices first.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import litellm
+
+    library: Any = litellm
+    library.suppress_debug_info = True
+    library.disable_hf_tokenizer_download = True  # Nothing is fetched but answers.
+    # It would give up a stream that says the same piece a hundred times; calls are bounded anyway.
+    library.REPEATED_STREAMING_CHUNK_LIMIT = sys.maxsize
+    # httpx closes its connections; those of aiohttp are left open when a call is given up.
+    library.disable_aiohttp_transport = True
+    _have_it_try_once()
+    # Its warnings are about its own logging queue, which we do not use.
+    logging.getLogger("LiteLLM").setLevel(logging.ERROR)
+    return library
+
+
+@contextmanager
+def unreported() -> Generator[None]:
+    """LiteLLM writes no report of the calls within, priced and with tracebacks: it is for callbacks
+    that we do not have, and takes longer than a fallback may."""
+    from litellm._internal_context import is_internal_call
+
+    before = is_internal_call.set(True)
+    try:
+        yield
+    finally:
+        is_internal_call.reset(before)
+
+
+def _have_it_try_once() -> None:
+    """Keeps LiteLLM from making a call a second time, behind the back of whoever pays for it: where
+    a connection ends in the middle of a reply, it would ask again on another."""
+    import httpx
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+
+    async def not_again(_: object, *, url: str, **__: object) -> None:
+        # What has happened is the context of this error.
+        raise httpx.RemoteProtocolError(
+            "The connection ended before the reply did.", request=httpx.Request("POST", url)
+        )
+
+    handler: Any = AsyncHTTPHandler
+    handler.single_connection_post_request = not_again

@@ -1,0 +1,133 @@
+"""`models.yaml`: what a project says of models, beside keys and addresses in its environment.
+
+Only the project's own file is read; a document or a caller can say none of it, so that nobody but
+the operator decides where a key is sent.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, StringConstraints, ValidationError, field_validator
+
+from agentflow_dagster.errors import UsageError
+from agentflow_dagster.spec.demands import LLMRouting
+from agentflow_dagster.spec.element import Element
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "models.yaml"
+_LARGEST_FILE = 1_000_000
+Usd = Annotated[Decimal, Field(ge=0, le=1_000_000)]
+Quality = Literal[1, 2, 3]
+"""1 for small and quick models, 2 for capable ones, 3 for the strongest."""
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
+_Model = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+_Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$", max_length=200)]
+
+
+class ModelFacts(Element):
+    """What is known of a model; what is left out is as LiteLLM's list has it.
+
+    Prices are USD per million tokens.
+    """
+
+    context_window: int | None = Field(default=None, ge=1, description="Most tokens of input.")
+    max_output: int | None = Field(default=None, ge=1, description="Most tokens of output.")
+    input_per_million: Usd | None = None
+    output_per_million: Usd | None = None
+    cached_input_per_million: Usd | None = None
+    tools: bool | None = None
+    json_schema: bool | None = None
+    vision: bool | None = None
+    quality: Quality | None = None
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+
+
+class ProviderSettings(Element):
+    """A server that speaks OpenAI's protocol, another provider of LiteLLM's by the variable that
+    holds its key, or more about one that is known."""
+
+    base_url: Annotated[str, StringConstraints(max_length=2_000)] | None = None
+    key_variable: _Variable | None = Field(
+        default=None,
+        description="The environment variable that holds its key; a server without one needs none.",
+    )
+    local: bool | None = Field(
+        default=None, description="Whether what it is told stays with you: sensitive data may go."
+    )
+    default_model: _Model | None = None
+    stream: bool = Field(
+        default=False,
+        description="Whether replies come in pieces even where nobody listens: one that stalls is "
+        "found out after `silenceSeconds`. It takes about 0.5 ms of processor a piece.",
+    )
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+
+    @field_validator("base_url")
+    @classmethod
+    def _http(cls, url: str | None) -> str | None:
+        if url is not None:
+            parts = urlsplit(url)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+                raise ValueError("write https://host/v1, without a user")
+        return url
+
+
+class ModelSettings(Element):
+    """The whole file."""
+
+    aliases: dict[_Model, _Model] = Field(default_factory=dict[str, str])
+    models: dict[_Model, ModelFacts] = Field(default_factory=dict[str, ModelFacts])
+    providers: dict[_Name, ProviderSettings] = Field(default_factory=dict[str, ProviderSettings])
+    routing: LLMRouting | None = Field(
+        default=None, description="For agents that have no `llmRouting` of their own."
+    )
+    allowed_providers: tuple[_Name, ...] | None = Field(
+        default=None, description="No other provider is asked; all are where it is left out."
+    )
+    answer_seconds: float = Field(
+        default=300, gt=0, le=3_600, description="Until a reply that is no stream must be there."
+    )
+    first_token_seconds: float = Field(
+        default=60, gt=0, le=3_600, description="Until a streamed reply must begin."
+    )
+    silence_seconds: float = Field(
+        default=30, gt=0, le=3_600, description="Between two pieces of a streamed reply."
+    )
+
+
+def read_settings(folder: Path) -> ModelSettings:
+    """What the `models.yaml` of a project says; a project without one says nothing.
+
+    Raises:
+        UsageError: it cannot be read; the message has the place.
+    """
+    from agentflow_dagster.spec.yaml_reader import read_yaml
+
+    path = folder / FILE
+    if not path.is_file():
+        return ModelSettings()
+    if path.stat().st_size > _LARGEST_FILE:
+        raise UsageError(f"{FILE} is larger than {_LARGEST_FILE:,} bytes.")
+    try:
+        source = read_yaml(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise UsageError(f"{FILE} is not UTF-8.") from None
+    if source.document is None or source.diagnostics:
+        if not source.positions and not path.read_text(encoding="utf-8").strip():
+            return ModelSettings()
+        raise UsageError(f"{FILE}: {source.diagnostics[0]}")
+    try:
+        return ModelSettings.model_validate(source.document, by_alias=True, by_name=False)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        place = "/" + "/".join(str(step) for step in first["loc"])
+        at = source.positions.get(place)
+        line = f" (line {at.line})" if at else ""
+        raise UsageError(f"{FILE}: {place}{line}: {first['msg']}.") from None

@@ -1,0 +1,58 @@
+"""The model plane of a project: its settings, its keys, its account."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from agentflow_dagster.models import ModelPlane, read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agentflow_dagster.models import ModelSettings
+    from agentflow_dagster.operations.project import Project
+    from agentflow_dagster.ports.ledger import Ledger
+    from agentflow_dagster.ports.memo import Memo
+
+
+def project_models(
+    project: Project, *, ledger: Ledger | None = None, memo: Memo | None = None
+) -> ModelPlane:
+    """Whoever answers the project's agents. Those who share an account share one, which remembers
+    how models have been doing.
+
+    Args:
+        project: Its `models.yaml` and its environment say which models there are.
+        ledger: Where calls are charged; None charges nobody.
+        memo: Where replies are kept; None keeps none.
+
+    Raises:
+        UsageError: its `models.yaml` cannot be read.
+    """
+    settings = read_settings(project.root)
+    return _plane(_Key(project, settings), ledger, memo)
+
+
+class _Key:
+    """A project and what its file says; equal where both are."""
+
+    def __init__(self, project: Project, settings: ModelSettings) -> None:
+        self.project = project
+        self.settings = settings
+
+    @property
+    def _told(self) -> tuple[Path, str, frozenset[tuple[str, str]]]:
+        variables = frozenset(self.project.variables.items())
+        return self.project.root, self.settings.model_dump_json(), variables
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and other._told == self._told
+
+    def __hash__(self) -> int:
+        return hash(self.project.root)
+
+
+@lru_cache(maxsize=8)
+def _plane(key: _Key, ledger: Ledger | None, memo: Memo | None) -> ModelPlane:
+    return ModelPlane(key.project.variables, settings=key.settings, ledger=ledger, memo=memo)

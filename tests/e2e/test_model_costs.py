@@ -1,0 +1,187 @@
+"""What a run's calls to models cost is the same wherever one looks, to the last digit."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agentflow_dagster.orchestration.names import LANE_TAG
+from agentflow_dagster.testing import Answer, Damaged, faults
+from tests.e2e.conftest import ACME_PRICE
+from tests.support.command import Command
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from agentflow_dagster.graph.plan import Plan
+    from agentflow_dagster.testing import Asked, Reply
+    from tests.e2e.conftest import Running
+
+CALLER = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: pays-for-models}
+spec:
+  defaults: {llm: {model: PROVIDER/one, maxTokens: 100}}
+  nodes:
+    refused: {kind: ai.chat, with: {prompt: refused at first}}
+    cut: {kind: ai.chat, with: {prompt: cut at first}}
+    unfit:
+      kind: ai.extract
+      with:
+        text: unfit at first
+        schema: {type: object, required: [city], properties: {city: {type: string}}}
+  outputs: {said: "{{cut.output.text}}", city: "{{unfit.output.city}}"}
+"""
+POOR = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: too-poor-to-ask}
+spec:
+  defaults: {llm: {model: acme/one}}
+  budget: {perRunUsd: 0.0001}
+  nodes:
+    ask: {kind: ai.chat, with: {prompt: How are you?}}
+"""
+MATERIALIZED = """
+query Materialized($run: ID!) {
+  runOrError(runId: $run) {
+    ... on Run {
+      status
+      tags { key value }
+      assetMaterializations {
+        assetKey { path }
+        metadataEntries { label ... on FloatMetadataEntry { floatValue } }
+      }
+    }
+  }
+}"""
+
+
+def at_first(fault: Reply, then: Reply) -> Callable[[], Reply]:
+    replies = iter([fault])
+    return lambda: next(replies, then)
+
+
+def script() -> Callable[[Asked], Reply]:
+    """A fault at the first call of each node; figures whose sums are no round numbers."""
+    said: dict[str, Callable[[], Reply]] = {
+        "refused": at_first(faults.server_error(), Answer("Well.", tokens_in=37, tokens_out=11)),
+        "cut": at_first(faults.cut(), Answer("Whole.", tokens_in=41, tokens_out=13)),
+        "unfit": at_first(
+            Answer('{"town": "Ulm"}', tokens_in=53, tokens_out=17),
+            Answer('{"city": "Ulm"}', tokens_in=97, tokens_out=7),
+        ),
+    }
+
+    def answer(asked: Asked) -> Reply:
+        told = " ".join(message.content for message in asked.messages)
+        return next(reply() for name, reply in said.items() if f"{name} at first" in told)
+
+    return answer
+
+
+@pytest.fixture
+def deployed(running: Running) -> Generator[Callable[[str], Plan]]:
+    """Deploys an agent, and takes its file away at the end."""
+    files = list[Any]()
+
+    def deploy(text: str) -> Plan:
+        file = running.project.root / "notebooks" / f"models-{len(files)}.agent.yaml"
+        file.write_text(text)
+        files.append(file)
+        return running.deploy(file.name)[0]
+
+    yield deploy
+    for file in files:
+        file.unlink()
+
+
+def rows_of(running: Running, run_id: str) -> list[dict[str, Any]]:
+    """The run's calls, once all of them have ended in the table."""
+
+    def ended() -> list[dict[str, Any]]:
+        found = running.platform.stores.account.calls(run=run_id).to_pylist()
+        return [] if any(row["state"] == "open" for row in found) else found
+
+    return wait_until(ended)
+
+
+def costs_of(running: Running, run_id: str) -> dict[str, Any]:
+    """What `agentflow costs --run RUN --json` prints of all calls."""
+    url = running.project.variables["AGENTFLOW_DATABASE_URL"]
+    command = Command(running.project.root, {"AGENTFLOW_DATABASE_URL": url})
+    told = command.run("costs", "--run", run_id, "--json")
+    assert told.returncode == 0, told.stderr
+    return json.loads(told.stdout)["total"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "tags"),
+    [
+        pytest.param("acme", {}, id="engine"),
+        pytest.param("streams", {}, id="engine, streamed"),
+        pytest.param("acme", {LANE_TAG: "warm"}, marks=pytest.mark.soak, id="process"),
+        pytest.param("streams", {LANE_TAG: "warm"}, marks=pytest.mark.soak, id="process, streamed"),
+    ],
+)
+def test_a_run_costs_the_same_wherever_one_looks(
+    running: Running,
+    deployed: Callable[[str], Plan],
+    provider: str,
+    tags: dict[str, str],
+) -> None:
+    running.acme.answer_with(script(), forget=True)
+    plan = deployed(CALLER.replace("PROVIDER", provider))
+    record = running.run(plan, {}, **tags)
+    assert record.status == "SUCCESS"
+    assert record.outputs == {"said": "Whole.", "city": "Ulm"}
+
+    rows = rows_of(running, record.run_id)
+    told = running.graphql(MATERIALIZED, {"run": record.run_id})["runOrError"]
+    tagged = {tag["key"]: tag["value"] for tag in told["tags"]}
+    shown = [
+        Decimal(str(entry["floatValue"]))
+        for made in told["assetMaterializations"]
+        for entry in made["metadataEntries"]
+        if entry["label"] == "cost_usd"
+    ]
+    states = sorted((row["node"], row["state"]) for row in rows)
+    assert states == [
+        ("cut", "answered"),
+        ("cut", "lost"),
+        ("refused", "answered"),
+        ("refused", "refused"),
+        ("unfit", "answered"),
+        ("unfit", "invalid"),
+    ]
+    ledger = sum((row["cost_usd"] for row in rows), Decimal(0))
+    assert ledger > 0
+    assert Decimal(tagged["agentflow/cost_usd"]) == ledger
+    assert len(shown) == 3
+    assert sum(shown) == ledger
+    assert Decimal(costs_of(running, record.run_id)["cost_usd"]) == ledger
+
+    # Nobody knows what the reply that was cut has cost: it counts at its bound. All else is as
+    # the provider bills it.
+    (lost,) = [row["cost_usd"] for row in rows if row["state"] == "lost"]
+    (cut,) = [call.reply for call in running.acme.received if isinstance(call.reply, Damaged)]
+    assert lost > ACME_PRICE.of(cut.answer) > 0
+    assert ledger - lost == running.acme.bill().usd - ACME_PRICE.of(cut.answer)
+
+
+def test_a_run_without_enough_of_a_budget_asks_nobody(
+    running: Running, deployed: Callable[[str], Plan]
+) -> None:
+    running.acme.answer_with([Answer()], forget=True)
+    plan = deployed(POOR)
+    record = running.run(plan, {})
+    assert record.status == "FAILURE"
+    said = "; ".join(running.platform.client.failures(record.run_id).values())
+    assert "A call of 'one' needs" in said
+    assert f"of the 0.0001 USD that run {record.run_id} may spend 0.0001 USD are left" in said
+    assert running.acme.received == ()
