@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from dagster import DagsterInstance
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.nodes import all_kinds
 from agentflow_dagster.operations.deploy import deploy_files, undeploy
 from agentflow_dagster.operations.locations import ROOM_VARIABLE
+from agentflow_dagster.orchestration.daemon import read_what_has_changed
+from agentflow_dagster.orchestration.instance import DATABASE_VARIABLE
 from agentflow_dagster.orchestration.names import PARENT_RUN_TAG
 from tests.support.waiting import wait_until
 
@@ -42,10 +47,52 @@ spec:
 """
 
 
+DAILY = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: just-published}
+spec:
+  partitions: {daily: {start: "2026-01-01", end: "2026-01-03"}}
+  nodes:
+    day: {kind: code.python, with: {code: "d = 1", outputs: [d]}}
+"""
 ORIGIN = """
 query Origin($id: ID!) {
   runOrError(runId: $id) { ... on Run { repositoryOrigin { repositoryLocationName } } }
 }"""
+
+
+@pytest.fixture
+def daemons_context(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> Generator[WorkspaceProcessContext]:
+    """What a daemon knows of the code locations, one that has yet to hear that they change."""
+    project = running.project
+    monkeypatch.setenv(DATABASE_VARIABLE, project.variables[DATABASE_VARIABLE])
+    monkeypatch.setattr(WorkspaceProcessContext, "_start_watch_thread", lambda *_: None)
+    assert running.platform.code_servers is not None
+    target = WorkspaceFileTarget([str(running.platform.code_servers.workspace)])
+    with (
+        DagsterInstance.from_config(str(project.home / "dagster")) as instance,
+        WorkspaceProcessContext(instance, target) as context,
+    ):
+        yield context
+
+
+def test_backfills_find_an_agent_that_was_just_published(
+    running: Running, daemons_context: WorkspaceProcessContext
+) -> None:
+    def jobs() -> set[str]:
+        location = daemons_context.create_request_context().get_code_location("agentflow")
+        return {job.name for r in location.get_repositories().values() for job in r.get_all_jobs()}
+
+    file = running.project.root / "notebooks" / "just_published.agent.yaml"
+    file.write_text(DAILY)
+    running.deploy(file.name)
+    assert "just_published_job" not in jobs()
+    read_what_has_changed(daemons_context)
+    assert "just_published_job" in jobs()
+    undeploy(running.project, running.platform.stores.versions, "just-published")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from agentflow_dagster.testing import Answer, Call, faults
 from tests.e2e.conftest import ACME_PRICE
 from tests.e2e.test_faults import component, revive
 from tests.support.loopback import Loopback, Reply
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from agentflow_dagster import testing
@@ -55,7 +56,11 @@ def answers_of(asked: Asked) -> int:
     return sum(message.role == "tool" for message in asked.messages)
 
 
-@pytest.mark.soak
+def states(running: Running, run_id: str) -> list[str]:
+    rows = running.platform.stores.account.calls(run=run_id).to_pylist()
+    return sorted(row["state"] for row in rows)
+
+
 def test_a_killed_engine_pays_for_no_finished_call_again(running: Running) -> None:
     third: list[testing.Reply] = [LAST, faults.stalled()]
     running.acme.answer_with(
@@ -69,6 +74,8 @@ def test_a_killed_engine_pays_for_no_finished_call_again(running: Running) -> No
     with Loopback({f"/orders/{n}": Reply(200, '{"is": "sent"}') for n in (7, 8)}) as shop:
         run_id = running.launch(plan, {"shop": shop.url})
         running.acme.wait_until(lambda calls: len(calls) == 3, seconds=60)
+        # Rows of calls are written behind; what was settled in between would count at its bound.
+        wait_until(lambda: states(running, run_id) == ["answered", "answered", "open"])
         os.kill(component(running, "engine"), signal.SIGKILL)
         revive(running, "engine")
         record = running.finish(plan, run_id)
