@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
-    from dagster._utils.error import SerializableErrorInfo
+    from dagster_shared.error import SerializableErrorInfo
 
 BACKFILL_SECONDS = 5
 SECONDS_TO_ANSWER = 2
@@ -49,7 +49,8 @@ def quicken() -> None:
 
 def look_with_code_as_it_is() -> None:
     """Has backfills be looked at with what code servers serve by then."""
-    execute = backfill.execute_backfill_jobs
+    of_dagster = cast("Any", backfill)
+    execute = of_dagster.execute_backfill_jobs
 
     def look(
         context: WorkspaceProcessContext, *rest: Any, **named: Any
@@ -57,7 +58,7 @@ def look_with_code_as_it_is() -> None:
         read_what_has_changed(context)
         return execute(context, *rest, **named)
 
-    cast("Any", backfill).execute_backfill_jobs = look
+    of_dagster.execute_backfill_jobs = look
 
 
 def read_what_has_changed(context: WorkspaceProcessContext) -> None:
