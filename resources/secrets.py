@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SecretsResource(ConfigurableResource[Any]):
-    """`{{secret.NAME}}` and `{{env.NAME}}` from the process's environment variables."""
+    """`{{secret.NAME}}`, providers' keys and `{{env.NAME}}` from the environment variables."""
 
     def adapter(self) -> Secrets:
         """The secrets port."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from agentflow_dagster.engine.redaction import Redactor
 from agentflow_dagster.errors import ModelError
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def _failure(
 def _detail(error: Exception, choice: Choice) -> str:
     text = _PREAMBLE.sub("", str(getattr(error, "message", error)))
     if choice.key:
-        text = text.replace(choice.key, "***")
+        text = Redactor((choice.key,)).text(text)
     text = " ".join(_KEY_LIKE.sub("***", text).split())
     return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 1]}…"
 

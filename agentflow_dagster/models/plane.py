@@ -20,6 +20,7 @@ from agentflow_dagster.models.catalogue import Catalogue
 from agentflow_dagster.models.choice import Chooser
 from agentflow_dagster.models.estimating import likely
 from agentflow_dagster.models.health import Health
+from agentflow_dagster.models.keys import Keys
 from agentflow_dagster.models.litellm_loading import load_litellm
 from agentflow_dagster.models.memo import from_kept, kept_form, memo_key
 from agentflow_dagster.models.offline import OfflineModel
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.secrets import Secrets
 
 _BYTES_PER_TOKEN = 4
+_KEY_REFUSED = frozenset({401, 403})
 _LONGEST = 3_600.0
 """Seconds for a streamed reply whose caller sets no limit."""
 
@@ -56,7 +58,7 @@ class ModelPlane:
     Args:
         environment: Environment variables; read at every request, so a change takes effect.
         settings: The project's `models.yaml`.
-        secrets: Where keys come from; the environment where it is None.
+        secrets: Where keys come from first; the environment alone where it is None.
         ledger: Reserves and accounts; without one nobody is charged.
         memo: Keeps replies; without one nothing is kept.
     """
@@ -76,11 +78,9 @@ class ModelPlane:
         self._health = Health()
         self._throttle = Throttle(self._settings)
         self._offline = OfflineModel()
-        self._chooser = Chooser(
-            lambda name: environment.get(name) or (secrets.lookup(name) if secrets else None),
-            self._settings,
-            provider_of=provider_of,
-        )
+        named = (said.key_variable for said in self._settings.providers.values())
+        self._keys = Keys(environment, secrets, more=filter(None, named))
+        self._chooser = Chooser(self._keys, self._settings, provider_of=provider_of)
         catalogue = Catalogue(self._settings)
         self._router = Router(self._chooser, catalogue, self._health)
 
@@ -116,15 +116,19 @@ class ModelPlane:
         return likely(request, self._router.candidates(request, routing)[0])
 
     def prepare(self) -> None:
-        """Loads what the first call needs, if any provider is configured; takes seconds."""
+        """Loads what the first call needs, if any provider is configured; takes seconds.
+
+        Raises:
+            ModelError: the project's secrets cannot be asked.
+        """
         if not self._chooser.is_offline:
             load_litellm()
 
     async def _candidates(self, request: ModelRequest) -> tuple[Candidate, ...]:
         routing = request.routing or self._settings.routing
-        if "litellm" in sys.modules:
+        if "litellm" in sys.modules and self._keys.at_hand:
             return self._router.candidates(request, routing)
-        # In a thread: it may have to import LiteLLM, which takes seconds.
+        # In a thread: it may have to import LiteLLM, which takes seconds, or to wait for keys.
         return await asyncio.to_thread(self._router.candidates, request, routing)
 
     async def _from_memo(
@@ -169,6 +173,8 @@ class ModelPlane:
         if isinstance(came, Usage):
             self._health.answered(name, came.latency_ms)
         elif came.outcome != "invalid":
+            if came.error.status in _KEY_REFUSED:
+                self._keys.forget()
             self._health.failed(name, retry_after=came.retry_after)
 
     async def ask(

@@ -7,16 +7,14 @@ import asyncio
 import logging
 import signal
 import sys
-from importlib import import_module
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
 
+from agentflow_dagster.errors import AgentFlowError
 from agentflow_dagster.operations.models import project_models
+from agentflow_dagster.operations.own_resources import own_resources, own_secrets
 from agentflow_dagster.operations.project import Project
 from agentflow_dagster.operations.stores import project_stores
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def main() -> None:
@@ -54,21 +52,21 @@ async def serve(project: Project, socket: Path) -> None:
         database_url(project.home, project.variables) as url,
         project_stores(project) as stores,
     ):
-        resources, environment = _resources(project), project.environment
+        environment = project.environment
+        resources = own_resources(project.root, environment)
         async with serving(
             url, stores, all_kinds(), resources, socket=socket, environment=environment
         ):
             # Beside its work: the first call of a model need not wait for a library then.
-            loading = asyncio.create_task(asyncio.to_thread(project_models(project).prepare))
+            loading = asyncio.create_task(asyncio.to_thread(_prepare_models, project))
             await _told_to_stop()
             loading.cancel()
 
 
-def _resources(project: Project) -> Mapping[str, object]:
-    """What the project's own `resources` package has."""
-    sys.path.insert(0, str(project.root))
-    module = cast("Any", import_module("resources"))
-    return module.resources_for(project.environment)
+def _prepare_models(project: Project) -> None:
+    """Where it cannot be done now, the first call says why."""
+    with suppress(AgentFlowError):
+        project_models(project, secrets=own_secrets(project)[0]).prepare()
 
 
 async def _told_to_stop() -> None:

@@ -16,6 +16,7 @@ from agentflow_dagster.graph import templates
 from agentflow_dagster.graph.inputs import complete_input
 from agentflow_dagster.operations.check import check_file
 from agentflow_dagster.operations.models import project_models
+from agentflow_dagster.operations.own_resources import own_secrets
 from agentflow_dagster.ports.model import Message, ModelRequest
 from agentflow_dagster.spec import template
 from agentflow_dagster.spec.demands import Needs
@@ -100,13 +101,13 @@ def estimate(
 
     Raises:
         DocumentError: the file has errors.
-        UsageError: the input does not fit.
+        UsageError: the input does not fit, or the project's secrets cannot be opened.
         ModelError: no model may answer one of its calls.
     """
     plan = check_file(file, kinds, file=project.relative(file)).require()
     input_ = complete_input(cast("JsonSchema", plan.agent.spec.inputs), given)
     scope: dict[str, Value] = {"input": cast("Value", input_)}
-    models = project_models(project)
+    models = project_models(project, secrets=own_secrets(project)[0])
     found = [
         _of_calls(plan, step, path, times, scope=scope, kinds=kinds, models=models)
         for path, step, times in _asking(plan.steps, "", 1, kinds, scope)

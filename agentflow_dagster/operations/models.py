@@ -14,16 +14,22 @@ if TYPE_CHECKING:
     from agentflow_dagster.operations.project import Project
     from agentflow_dagster.ports.ledger import Ledger
     from agentflow_dagster.ports.memo import Memo
+    from agentflow_dagster.ports.secrets import Secrets
 
 
 def project_models(
-    project: Project, *, ledger: Ledger | None = None, memo: Memo | None = None
+    project: Project,
+    *,
+    secrets: Secrets | None = None,
+    ledger: Ledger | None = None,
+    memo: Memo | None = None,
 ) -> ModelPlane:
     """Whoever answers the project's agents. Those who share an account share one, which remembers
     how models have been doing.
 
     Args:
         project: Its `models.yaml` and its environment say which models there are.
+        secrets: Where keys come from, before the environment; None leaves them to that.
         ledger: Where calls are charged; None charges nobody.
         memo: Where replies are kept; None keeps none.
 
@@ -31,7 +37,12 @@ def project_models(
         UsageError: its `models.yaml` cannot be read.
     """
     settings = read_settings(project.root)
-    return _plane(_Key(project, settings), ledger, memo)
+    if secrets is None:
+        return _plane(_Key(project, settings), None, ledger, memo)
+    # Every step may have an adapter of its own: they are of one resource, and the last is asked.
+    latest = _latest(project.root, type(secrets))
+    latest.secrets = secrets
+    return _plane(_Key(project, settings), latest, ledger, memo)
 
 
 class _Key:
@@ -53,6 +64,25 @@ class _Key:
         return hash(self.project.root)
 
 
+class _Latest:
+    """The adapter of a project's secrets that was handed out last."""
+
+    secrets: Secrets
+
+    def lookup(self, name: str) -> str | None:
+        return self.secrets.lookup(name)
+
+
 @lru_cache(maxsize=8)
-def _plane(key: _Key, ledger: Ledger | None, memo: Memo | None) -> ModelPlane:
-    return ModelPlane(key.project.variables, settings=key.settings, ledger=ledger, memo=memo)
+def _latest(root: Path, kind: type[Secrets]) -> _Latest:
+    del root, kind
+    return _Latest()
+
+
+@lru_cache(maxsize=8)
+def _plane(
+    key: _Key, secrets: Secrets | None, ledger: Ledger | None, memo: Memo | None
+) -> ModelPlane:
+    return ModelPlane(
+        key.project.variables, settings=key.settings, secrets=secrets, ledger=ledger, memo=memo
+    )

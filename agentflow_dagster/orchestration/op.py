@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.source_run import Ground
     from agentflow_dagster.ports.agents import Agents
     from agentflow_dagster.ports.kind import Kind
+    from agentflow_dagster.ports.secrets import Secrets
     from agentflow_dagster.ports.stores import StepStore
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import JsonObject
@@ -148,11 +149,12 @@ def step_services(
     """
     given = cast("Any", resources)
     stores: Stores = given.stores.open()
+    secrets: Secrets = given.secrets.adapter()
     return Services(
         kinds=kinds,
-        model=given.model.adapter(stores),
+        model=given.model.adapter(stores, secrets),
         code=given.code.adapter(),
-        secrets=given.secrets.adapter(),
+        secrets=secrets,
         agents=agents or NoAgents(),
         notebooks=given.code.notebooks(),
         environment=given.secrets.environment(),

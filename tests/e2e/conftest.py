@@ -35,6 +35,7 @@ from agentflow_dagster.testing import ModelServer, Price
 from tests.conftest import new_database, run_on
 from tests.support.chromium import chromium
 from tests.support.openai_server import OpenAIServer
+from tests.support.vault import keep_secrets_elsewhere
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -61,10 +62,11 @@ models:
   acme/one: {{inputPerMillion: 1.1, outputPerMillion: 3.3, maxOutput: 200, tools: true}}
   streams/one: {{inputPerMillion: 1.1, outputPerMillion: 3.3, maxOutput: 200, tools: true}}
 providers:
-  acme: {{baseUrl: "{acme}"}}
+  acme: {{baseUrl: "{acme}", keyVariable: ACME_KEY}}
   streams: {{baseUrl: "{streams}", stream: true}}
 """
 ACME_PRICE = Price(Decimal("1.1"), Decimal("3.3"))
+ACME_KEY = "acme-key-of-the-vault-Zx9"
 TRACKER_TOKEN = 'tracker-token-Zx9+/="q\\uoted'
 
 
@@ -162,7 +164,8 @@ class Running:
 
 @pytest.fixture(scope="session")
 def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
-    """The session's project; `support_triage` is deployed, answered by the offline model."""
+    """The session's project; `support_triage` is deployed, answered by the offline model. Its
+    secrets are in no environment."""
     root = tmp_path_factory.mktemp("project") / "support"
     scaffold(root)
     keep_agents(root, "support_triage", "order_contract", "ticket_digest", "invoice_check")
@@ -176,11 +179,11 @@ def running(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Gene
         acme = stack.enter_context(ModelServer(price=ACME_PRICE))
         bases = {name: acme.base(name) for name in ("acme", "streams")}
         (root / "models.yaml").write_text(ACME.format(**bases))
+        keep_secrets_elsewhere(root, ACME_KEY=ACME_KEY, TRACKER_TOKEN=tracker.token)
         variables = {
             **os.environ,
             "AGENTFLOW_DATABASE_URL": url,
             "TRACKER": tracker.url,
-            "TRACKER_TOKEN": tracker.token,
             "OPENAI_BASE_URL": models.url,
             "OPENAI_API_KEY": "sk-loopback-0123456789abcdef",
         }

@@ -6,17 +6,20 @@ import base64
 import json
 import threading
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 import httpx
+import psutil
 import pytest
 import sqlalchemy as sa
 
 from agentflow_dagster.orchestration.names import LANE_TAG
-from tests.e2e.conftest import TRACKER_TOKEN
+from agentflow_dagster.testing import Answer, Refusal
+from tests.e2e.conftest import ACME_KEY, TRACKER_TOKEN
+from tests.support.command import Command
 from tests.support.openai_server import Scripted
 
 if TYPE_CHECKING:
@@ -134,6 +137,15 @@ metadata: {name: asks-a-model}
 spec:
   nodes:
     ask: {kind: ai.chat, llm: {model: gpt-4o-mini}, with: {prompt: control-4711}}
+"""
+
+ASKS_WITH_A_KEY_OF_THE_VAULT = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: asks-with-a-key-of-the-vault}
+spec:
+  nodes:
+    ask: {kind: ai.chat, llm: {model: acme/one, maxTokens: 100}, with: {prompt: control-4711}}
 """
 
 
@@ -311,15 +323,52 @@ def test_the_runs_went_as_they_were_meant_to(running: Running, records: list[Run
     assert "control-4711" in records[3].nodes[0].error
 
 
-def test_no_secret_is_in_what_runs_wrote(running: Running, records: list[RunRecord]) -> None:
+@pytest.fixture(scope="module")
+def asked(running: Running) -> Generator[list[RunRecord]]:
+    """Runs of both lanes whose provider answers, and then quotes the key that it was given."""
+    file = running.project.root / "notebooks" / "vault.agent.yaml"
+    file.write_text(ASKS_WITH_A_KEY_OF_THE_VAULT)
+    (plan,) = running.deploy(file.name)
+    quoting = Refusal(400, message=f"control-4711: bad key {ACME_KEY} ({ACME_KEY[:9]}…)")
+    done: list[RunRecord] = []
+    for lane in ({}, {LANE_TAG: "warm"}):
+        for reply in (Answer("Well."), quoting):
+            running.acme.answer_with([reply], forget=not done)
+            done.append(running.run(plan, {}, **lane))
+    yield done
+    file.unlink()
+
+
+def test_keys_come_from_the_projects_own_secrets(running: Running, asked: list[RunRecord]) -> None:
+    assert [r.status for r in asked] == ["SUCCESS", "FAILURE"] * 2
+    assert "control-4711" in asked[1].nodes[0].error
+    assert "control-4711" in asked[3].nodes[0].error
+    keys = {call.headers["authorization"] for call in running.acme.received}
+    assert keys == {f"Bearer {ACME_KEY}"}
+
+
+@pytest.mark.usefixtures("asked")
+def test_they_are_in_no_environment(running: Running) -> None:
+    processes = Command(running.project.root).living()
+    assert len(processes) > 5
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            held = "\n".join(process.environ().values())
+            assert ACME_KEY not in held
+            assert TRACKER_TOKEN not in held
+
+
+def test_no_secret_is_in_what_runs_wrote(
+    running: Running, records: list[RunRecord], asked: list[RunRecord]
+) -> None:
     secret, control = forms(TRACKER_TOKEN), {CONTROL}
-    secret |= forms(running.project.variables["OPENAI_API_KEY"])
+    secret |= forms(running.project.variables["OPENAI_API_KEY"]) | forms(ACME_KEY)
     url = running.project.variables["AGENTFLOW_DATABASE_URL"]
     leaks: set[str] = set()
     seen: set[str] = set()
     places = [*database(url), *files(running.project.home)]
-    places += [place for record in records for place in events(running, record.run_id)]
-    places += [("record", json.dumps(r.to_json(), ensure_ascii=False)) for r in records]
+    places += [place for r in (*records, *asked) for place in events(running, r.run_id)]
+    places += [("record", json.dumps(r.to_json(), ensure_ascii=False)) for r in (*records, *asked)]
     for place, text in places:
         if holds(text, control):
             seen.add(place)

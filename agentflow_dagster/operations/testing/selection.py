@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentflow_dagster.engine.secrets import EnvironmentSecrets
 from agentflow_dagster.engine.step import Services
 from agentflow_dagster.errors import RunError, UsageError
 from agentflow_dagster.graph.agent_references import parse_reference
@@ -15,6 +14,7 @@ from agentflow_dagster.operations.agents import known_agents, named_files
 from agentflow_dagster.operations.check import check_file
 from agentflow_dagster.operations.diff import is_file_name
 from agentflow_dagster.operations.models import project_models
+from agentflow_dagster.operations.own_resources import own_secrets
 from agentflow_dagster.sandbox import ChildProcess
 from agentflow_dagster.spec.diagnostics import nearest
 
@@ -90,16 +90,21 @@ def select_tests(
 
 
 def project_services(project: Project, kinds: Mapping[str, Kind[KindConfig]]) -> Services:
-    """What the nodes of a project's agents work with, outside of Dagster: models as the
-    environment configures them, code in child processes, secrets from the environment."""
+    """What the nodes of a project's agents work with, outside of Dagster: models as the project
+    configures them, code in child processes, secrets of its own resource.
+
+    Raises:
+        UsageError: that resource, or `models.yaml`, cannot be read.
+    """
     code = ChildProcess()
+    secrets, environment = own_secrets(project)
     return Services(
         kinds=kinds,
-        model=project_models(project),
+        model=project_models(project, secrets=secrets),
         code=code,
         notebooks=PapermillNotebooks(project.root / "notebooks"),
-        secrets=EnvironmentSecrets(project.variables),
-        environment=project.variables,
+        secrets=secrets,
+        environment=environment,
         data=project.data,
     )
 
