@@ -1,4 +1,4 @@
-"""Deletes what is past its age: runs with their events and values, settled calls, files.
+"""Deletes what is past its age: runs with their events and values, settled calls, replies, files.
 
 Runs go in batches, a transaction each, the oldest first. docs/decisions/0016-retention.md says what
 stays however old it is.
@@ -73,6 +73,7 @@ class Cleared:
     events: int = 0
     outputs: int = 0
     calls: int = 0
+    replies: int = 0
     files: int = 0
     file_bytes: int = 0
     whole: bool = True
@@ -85,6 +86,7 @@ class Cleared:
             "events": self.events,
             "step_outputs": self.outputs,
             "calls": self.calls,
+            "replies": self.replies,
             "files": self.files,
             "file_bytes": self.file_bytes,
             "whole": self.whole,
@@ -139,6 +141,7 @@ class Retention:
         work = _Work(engine, self.logs, cuts, known.cut(now), dry=dry)
         yield from work.runs(cleared)
         yield from work.calls(cleared)
+        yield from work.replies(cleared)
         if not dry:
             before = now - _UNNAMED_SECONDS
             yield from _files(engine, self.artifacts, cleared, before=before, now=now)
@@ -209,6 +212,20 @@ class _Work:
             if len(gone) < MOST_RUNS:
                 return
             after = max(gone)
+            yield
+
+    def replies(self, cleared: Cleared) -> Iterator[None]:
+        while True:
+            with transaction(self.engine) as connection:
+                gone = ages.forget_replies(
+                    *(connection, self.cuts),
+                    otherwise=self.otherwise,
+                    most=MOST_RUNS,
+                    dry=self.dry,
+                )
+            cleared.replies += gone
+            if self.dry or gone < MOST_RUNS:
+                return
             yield
 
 

@@ -29,6 +29,16 @@ _EVENTS = sa.text(
     f"DELETE FROM agentflow.inbox WHERE id IN ({_OLD_EVENTS} FOR UPDATE OF inbox SKIP LOCKED)"  # noqa: S608 - a constant
     " RETURNING id"
 )
+_OLD_REPLIES = """
+SELECT key FROM agentflow.model_memo
+LEFT JOIN unnest(CAST(:agents AS text[]), CAST(:cuts AS float8[])) AS own (name, before)
+  ON own.name = model_memo.agent
+WHERE extract(epoch FROM created_at) < coalesce(own.before, :before)"""
+_COUNTED_REPLIES = sa.text(f"SELECT count(*) FROM ({_OLD_REPLIES}) AS old")  # noqa: S608 - a constant
+_REPLIES = sa.text(
+    f"DELETE FROM agentflow.model_memo WHERE key IN ({_OLD_REPLIES} LIMIT :most"  # noqa: S608 - a constant
+    " FOR UPDATE OF model_memo SKIP LOCKED)"
+)
 _NAMED = sa.text("""
 SELECT digest FROM unnest(CAST(:digests AS text[])) AS digest
 WHERE EXISTS (SELECT 1 FROM agentflow.step_outputs WHERE body_artifact = digest)
@@ -79,6 +89,29 @@ def forget_events(
         "most": most,
     }
     return list(connection.scalars(_SOME_EVENTS if dry else _EVENTS, given))
+
+
+def forget_replies(
+    connection: sa.Connection,
+    cuts: Mapping[str, float],
+    *,
+    otherwise: float,
+    most: int,
+    dry: bool,
+) -> int:
+    """Deletes replies of models that were kept too long ago to be given again; how many.
+
+    Args:
+        connection: Where.
+        cuts: Unix seconds by agent; what is older goes.
+        otherwise: Of agents that are not among them.
+        most: How many at a time.
+        dry: Whether they stay, and all are counted.
+    """
+    given = {"agents": list(cuts), "cuts": list(cuts.values()), "before": otherwise}
+    if dry:
+        return int(connection.scalar(_COUNTED_REPLIES, given))
+    return connection.execute(_REPLIES, {**given, "most": most}).rowcount
 
 
 def still_named(connection: sa.Connection, digests: Sequence[str]) -> set[str]:

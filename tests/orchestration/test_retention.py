@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import time
@@ -24,6 +25,7 @@ from agentflow_dagster.orchestration.retention import Ages, Retention
 from agentflow_dagster.orchestration.retention_schedule import retention_schedule
 from agentflow_dagster.orchestration.storage import EVENT_ORDER
 from agentflow_dagster.ports.stores import StepOutput
+from agentflow_dagster.stores.memo import PostgresMemo
 from tests.orchestration import lane
 from tests.orchestration.samples import TRIAGE, agent
 from tests.orchestration.test_checks import contract, evaluations
@@ -211,6 +213,25 @@ def test_it_goes_in_batches_for_so_long(
     assert there(bench) == {run.run_id for run in runs[2:]}
     assert retention.clear(now=in_days(91)).runs.total() == 3
     assert there(bench) == {runs[5].run_id}
+
+
+def test_replies_that_are_kept_go_by_their_own_age(
+    bench: Bench, retention: Retention, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_module, "MOST_RUNS", 2)
+    bench.serve(SHORT)
+    bench.version(SHORT, deploy=True)
+    memo = PostgresMemo(database)
+    for name, count in (("short", 3), ("gone", 2)):
+        for n in range(count):
+            asyncio.run(memo.put(f"{name}-{n}", name, {"text": "a secret of a customer's"}))
+    table = "agentflow.model_memo"
+    assert retention.clear(now=in_days(9)).replies == 0
+    assert retention.clear(now=in_days(11), dry=True).replies == 3
+    assert counted(database, table) == 5
+    assert retention.clear(now=in_days(11)).replies == 3
+    assert counted(database, table) == 2
+    assert retention.clear(now=in_days(91)).replies == 2
 
 
 def test_nobody_who_writes_is_waited_for(

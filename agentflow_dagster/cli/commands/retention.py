@@ -9,7 +9,7 @@ import click
 @click.option("--dry-run", "dry", is_flag=True, help="Say what would go, and delete nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(dry: bool, as_json: bool) -> None:
-    """Delete runs, their values and accepted calls that are past their age.
+    """Delete runs, their values, accepted calls and kept replies that are past their age.
 
     A schedule does the same every hour while the project is up. Agents say how many days they keep
     their runs in `config.retentionDays`; AGENTFLOW_RETENTION_DAYS (90) holds for the others.
@@ -30,11 +30,12 @@ def command(dry: bool, as_json: bool) -> None:
     if cleared.runs:
         rows = [[agent or "-", f"{runs:,}"] for agent, runs in sorted(cleared.runs.items())]
         print_table("Would be deleted" if dry else "Deleted", ["agent", ">runs"], rows)
-    total, calls = cleared.runs.total(), cleared.calls
+    total, calls, replies = cleared.runs.total(), cleared.calls, cleared.replies
     if dry:
-        click.echo(f"{total:,} runs and {calls:,} calls are past their age.")
+        click.echo(f"{total:,} runs, {calls:,} calls and {replies:,} replies are past their age.")
         return
     click.echo(
-        f"{total:,} runs, {cleared.events:,} events, {cleared.outputs:,} outputs, {calls:,} calls "
-        f"and {cleared.files:,} files ({cleared.file_bytes / 2**20:,.1f} MiB) are deleted."
+        f"{total:,} runs, {cleared.events:,} events, {cleared.outputs:,} outputs, {calls:,} calls, "
+        f"{replies:,} replies and {cleared.files:,} files ({cleared.file_bytes / 2**20:,.1f} MiB) "
+        "are deleted."
     )
