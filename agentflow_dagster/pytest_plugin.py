@@ -223,8 +223,7 @@ class AgentItem(pytest.Item):
         """
         import asyncio
 
-        suite = self.suite
-        report = asyncio.run(suite.runner.run(suite.plan, self.name, suite.services, suite.find))
+        report = asyncio.run(self._report())
         costs = [case.cost_usd for case in report.cases]
         known = [cost for cost in costs if cost is not None]
         self.user_properties.append(("cases", len(costs)))
@@ -232,6 +231,15 @@ class AgentItem(pytest.Item):
             self.user_properties.append(("cost_usd", sum(known)))
         if not report.passed:
             raise TestFailed(report)
+
+    async def _report(self) -> TestReport:
+        from agentflow_dagster.models import close_connections
+
+        suite = self.suite
+        try:
+            return await suite.runner.run(suite.plan, self.name, suite.services, suite.find)
+        finally:
+            await close_connections()
 
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], style: TracebackStyle | None = None

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 import sqlalchemy as sa
 
+from agentflow_dagster.models import close_connections
 from agentflow_dagster.notebook.kernels import __main__ as kernels
 from agentflow_dagster.operations.components import KERNEL_IMPORTS
 from agentflow_dagster.stores import Stores, open_stores
@@ -25,7 +27,7 @@ from tests.support.sharing import ByFile, longest_first
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import AsyncGenerator, Generator
 
     from xdist.remote import Producer
 
@@ -50,6 +52,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     config.option.loadscopereorder = False  # the number of tests says little of their time
     return ByFile(config, log)
+
+
+@pytest_asyncio.fixture
+async def _closed_connections() -> AsyncGenerator[None]:
+    """Closes what LiteLLM keeps for the test's event loop, of which nobody could later."""
+    yield
+    await close_connections()
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.model import Listener, ModelRequest
 
 
+_NO_LIMIT = 86_400.0
+"""Seconds, the same for all calls: of OpenAI's and Gemini's protocol LiteLLM has a client, and
+connections, for each limit that it is given. Whoever calls `ask` has one of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long is waited, in seconds.
@@ -102,7 +107,7 @@ async def ask(
         request: The call; its `max_tokens` is what is granted.
         choice, entry: The model.
         reply: How a checked reply is asked for.
-        patience: How long is waited.
+        patience: How long is waited; for the whole, by whoever calls.
         listener: Hears the reply while it comes; None asks for it as a whole.
 
     Raises:
@@ -118,7 +123,7 @@ async def ask(
     litellm: Any = (
         load_litellm() if "litellm" in sys.modules else await asyncio.to_thread(load_litellm)
     )
-    call = {**call_of(request, choice, entry, reply), "timeout": patience.whole}
+    call = {**call_of(request, choice, entry, reply), "timeout": _NO_LIMIT}
     heard = _Heard(time.perf_counter())
     try:
         with unreported():

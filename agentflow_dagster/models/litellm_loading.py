@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -48,6 +49,19 @@ def unreported() -> Generator[None]:
         yield
     finally:
         is_internal_call.reset(before)
+
+
+async def close_connections() -> None:
+    """Closes the connections that LiteLLM keeps for the event loop that runs: for whoever ends it,
+    since nobody can close them later."""
+    if "litellm" not in sys.modules:
+        return
+    cache: Any = load_litellm().in_memory_llm_clients_cache
+    here = f"-{id(asyncio.get_running_loop())}"
+    for key in [key for key in cache.cache_dict if key.endswith(here)]:
+        client = cache.cache_dict.pop(key)
+        cache.ttl_dict.pop(key, None)
+        await client.close()
 
 
 def _have_it_try_once() -> None:

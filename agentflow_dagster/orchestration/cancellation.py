@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dagster import DagsterExecutionInterruptedError
 
+from agentflow_dagster.models import close_connections
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -59,4 +61,11 @@ class Cancellation:
 def run_step(work: Coroutine[None, None, Result]) -> Result:
     """Does a step's work in an event loop of its own."""
     cancellation = CURRENT.get()
-    return asyncio.run(work if cancellation is None else cancellation.guard(work))
+
+    async def carry_out() -> Result:
+        try:
+            return await (work if cancellation is None else cancellation.guard(work))
+        finally:
+            await close_connections()
+
+    return asyncio.run(carry_out())

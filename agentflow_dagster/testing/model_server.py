@@ -45,6 +45,8 @@ _SETTINGS = {
     "huggingface": ("/v1/chat/completions", "HF_API_BASE", "HF_TOKEN"),
 }
 PROVIDERS = tuple(_SETTINGS)
+_BY_OPENAIS_PROTOCOL = {"cohere": "/compatibility/v1", "huggingface": "/v1"}
+"""Where AgentFlow, unlike LiteLLM alone, speaks another protocol than the provider's own."""
 
 
 class ModelServer:
@@ -87,18 +89,16 @@ class ModelServer:
         return f"{self.url}/{provider}{path}"
 
     def environment(self, *providers: str) -> dict[str, str]:
-        """Environment variables that point LiteLLM at this server.
+        """Environment variables that point AgentFlow at this server: for a project or a
+        `ModelPlane`.
 
         Args:
             providers: Of `PROVIDERS`; none: all of them.
         """
         found: dict[str, str] = {}
         for provider in providers or PROVIDERS:
-            _, base, key = _SETTINGS[provider]
-            found[base] = self.base(provider)
-            if provider == "huggingface":
-                # LiteLLM reads either, and misreads the second one where the first is not set.
-                found["HUGGINGFACE_API_BASE"] = found[base]
+            path, base, key = _SETTINGS[provider]
+            found[base] = f"{self.url}/{provider}{_BY_OPENAIS_PROTOCOL.get(provider, path)}"
             if key:
                 found[key] = KEY
         return found

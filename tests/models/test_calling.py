@@ -10,15 +10,18 @@ import traceback
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from agentflow_dagster.errors import ModelError
-from agentflow_dagster.models import ModelPlane
+from agentflow_dagster.models import ModelPlane, close_connections
 from agentflow_dagster.ports.model import Message, ModelReply, ModelRequest
 from tests.support.openai_server import OpenAIServer, Scripted
 
 if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonSchema
+
+pytestmark = pytest.mark.usefixtures("_closed_connections")
 
 KEY = "sk-test-0123456789abcdef"
 MINI = "gpt-4o-mini"
@@ -55,6 +58,20 @@ async def fails(*replies: Scripted, calls: int | None = None, **options: Any) ->
         await ask(server, **options)
     assert len(server.requests) == (calls or (3 if raised.value.retryable else 1))
     return raised.value
+
+
+def test_the_connections_of_an_event_loop_end_with_it() -> None:
+    async def ask_and_close() -> None:
+        await ask(server)
+        await close_connections()
+
+    with OpenAIServer([Scripted("4")]) as server:
+        asyncio.run(ask_and_close())
+        port = int(server.url.split(":")[2].split("/")[0])
+        here = psutil.Process().net_connections("tcp")
+        assert not [one for one in here if one.raddr and one.raddr.port == port]
+        asyncio.run(ask_and_close())
+        assert len(server.requests) == 2
 
 
 async def test_an_answer_with_its_usage_and_price():
@@ -227,7 +244,7 @@ async def test_many_at_once():
 def test_one_loop_after_another_prints_nothing_and_asks_nobody_for_prices():
     code = """
 import asyncio, sys
-from agentflow_dagster.models import ModelPlane
+from agentflow_dagster.models import ModelPlane, close_connections
 from agentflow_dagster.ports.model import Message, ModelRequest
 model = ModelPlane({"OPENAI_BASE_URL": sys.argv[1]})
 for text in ("one", "two", "three"):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.model import Model, ModelReply
     from agentflow_dagster.spec.values import JsonSchema
 
+pytestmark = pytest.mark.usefixtures("_closed_connections")
+
 LABEL: JsonSchema = {"anyOf": [{"const": "bug"}, {"const": "praise"}]}
 TICKET = (Message("system", "Sort the ticket."), Message("user", "The app crashes at start."))
 

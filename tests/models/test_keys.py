@@ -20,6 +20,8 @@ from agentflow_dagster.testing.model_server import KEY
 if TYPE_CHECKING:
     from agentflow_dagster.testing import ModelServer
 
+pytestmark = pytest.mark.usefixtures("_closed_connections")
+
 ASKED = (Message("user", "Where is the Eiffel Tower?"),)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 
 from agentflow_dagster.errors import ModelError
@@ -9,6 +10,8 @@ from agentflow_dagster.models import ModelPlane
 from agentflow_dagster.models.settings import ModelSettings
 from agentflow_dagster.ports.model import Message, ModelRequest, ToolSpec
 from agentflow_dagster.testing import Answer, Call, ModelServer
+
+pytestmark = pytest.mark.usefixtures("_closed_connections")
 
 ASKED = (Message("user", "Where is the Eiffel Tower?"),)
 LOOK_UP = ToolSpec(
@@ -21,6 +24,8 @@ MODELS = {
     "anthropic": "anthropic/claude-haiku-4-5",
     "gemini": "gemini/gemini-2.5-flash",
     "ollama": "ollama_chat/qwen3",
+    "cohere": "cohere/command-r7b-12-2024",
+    "huggingface": "huggingface/Qwen/Qwen3-32B",
 }
 
 
@@ -57,3 +62,17 @@ async def test_a_test_calls_no_real_model():
     with pytest.raises(ModelError, match="would have called a real model") as raised:
         await plane.complete(ModelRequest(ASKED, model="gpt-4o-mini"))
     assert "real_models" in raised.value.hint
+
+
+@pytest.mark.parametrize("provider", MODELS)
+async def test_calls_share_a_connection(provider: str):
+    """Whatever time each has left. LiteLLM asks Ollama about the model on another one."""
+    with ModelServer([Answer("Paris.")]) as server:
+        plane = ModelPlane(server.environment(provider))
+        port = int(server.url.rpartition(":")[2])
+        for seconds in (31.0, 32.5, 33.25, 34.0):
+            await plane.complete(ModelRequest(ASKED, model=MODELS[provider], timeout=seconds))
+        here = psutil.Process().net_connections("tcp")
+        assert len([one for one in here if one.raddr and one.raddr.port == port]) <= 1 + (
+            provider == "ollama"
+        )

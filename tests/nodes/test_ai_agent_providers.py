@@ -19,6 +19,8 @@ from tests.support.tool_agent import ANSWER, agent, tool
 if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonObject
 
+pytestmark = pytest.mark.usefixtures("_closed_connections")
+
 MODELS = {
     "openai": "openai/gpt-4o-mini",
     "anthropic": "anthropic/claude-haiku-4-5",

@@ -118,7 +118,10 @@ async def test_a_link_that_leaves_the_folder(run: Any, folder: Path, report: str
         await run("link.ipynb")
 
 
-async def test_its_time_holds_and_what_it_did_is_kept(run: Any, write: Any, tmp_path: Path) -> None:
+async def test_its_time_holds_and_what_it_did_is_kept(
+    run: Any, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentflow_dagster.notebook.papermill_run._LATE_SECONDS", 20.0)
     name = write("a = 1", "print('before')", "import time\ntime.sleep(99)")
     with pytest.raises(
         NotebookFailed, match=r"cell 4 was still running after the limit of 2 s"

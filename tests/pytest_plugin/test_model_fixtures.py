@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.testing import ModelServer, ScriptedModel
 
+pytestmark = pytest.mark.usefixtures("_closed_connections")
+
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]

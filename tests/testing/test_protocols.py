@@ -184,7 +184,7 @@ async def test_openais_older_call(server: ModelServer, stream: bool):
 
 @pytest.mark.parametrize(
     ("provider", "model"),
-    [(p, MODELS[p]) for p in ("openai", "anthropic", "gemini", "ollama", "cohere")],
+    [(p, MODELS[p]) for p in ("openai", "anthropic", "gemini", "ollama")],
 )
 async def test_the_environment_points_litellm_here(
     server: ModelServer, provider: str, model: str, monkeypatch: pytest.MonkeyPatch
