@@ -6,11 +6,13 @@
 seed). Each has an instruction, a text of a realistic size, the tokens of its answer, and what it
 needs: how hard it is, and whether a wrong answer does harm. Those were written down by kind,
 before the estimate was asked. A cost-optimized `llmRouting` chooses among three models, and
-nothing is called: a task costs its tokens at the prices of LiteLLM's list.
+nothing is called: a task costs its tokens, priced as a real call is.
 
 - `routing.saving_pct`: what is saved beside always taking the strongest model, with needs stated;
-- `routing.needs_missed`: tasks whose model is not as good (`quality` of the catalogue) as they
-  need;
+- `routing.needs_missed`: tasks whose model is not as good (`quality` of the catalogue:
+  `models/quality.py`) as they need;
+- `routing.as_listed_saving_pct`: the first, were the list's middle model the least that meets a
+  medium need, and its last one good for easy tasks alone;
 - `routing.estimated_saving_pct`, `routing.estimated_below_pct`: the same where nothing is stated
   and `models/complexity.py` estimates; and how many tasks then get a model below their need.
 
@@ -36,17 +38,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 from results import record
 
 from agentflow_dagster.models.calling import provider_of
-from agentflow_dagster.models.catalogue import Catalogue, Entry
+from agentflow_dagster.models.catalogue import Catalogue
 from agentflow_dagster.models.choice import Chooser
 from agentflow_dagster.models.health import Health
-from agentflow_dagster.models.routing import Router
+from agentflow_dagster.models.litellm_loading import load_litellm
+from agentflow_dagster.models.pricing import cost
+from agentflow_dagster.models.routing import Candidate, Router
 from agentflow_dagster.models.settings import ModelSettings
 from agentflow_dagster.ports.model import Message, ModelRequest
 from agentflow_dagster.spec.demands import Fallback, LLMRouting, Needs
 
 _GPT = ("openai", "gpt-4.1")
+_FIRST = (_GPT, ("mistral", "mistral-medium-latest"), ("openai", "gpt-4.1-mini"))
 LISTS = {
-    "": (_GPT, ("mistral", "mistral-medium-latest"), ("openai", "gpt-4.1-mini")),
+    "": _FIRST,
     "cheap_middle_": (_GPT, ("deepseek", "deepseek-chat"), ("openai", "gpt-4o-mini")),
     "one_vendor_": (
         ("anthropic", "claude-opus-4-8"),
@@ -54,9 +59,12 @@ LISTS = {
         ("anthropic", "claude-haiku-4-5"),
     ),
     "local_": (_GPT, ("anthropic", "claude-haiku-4-5"), ("local", "llama3:8b")),
+    "as_listed_": _FIRST,
 }
 """The models that are chosen from, the strongest first. The first list is that of the figure that
-must hold; the others show how much of it is the list."""
+must hold; the others show how much of it is the list. The last is the first again, where the
+project says in `models.yaml` that its models are of quality 3, 2 and 1, in their order."""
+AS_LISTED = {"models": {"/".join(m): {"quality": 3 - n} for n, m in enumerate(_FIRST)}}
 KEYS = {
     **dict.fromkeys(("OPENAI_API_KEY", "MISTRAL_API_KEY", "DEEPSEEK_API_KEY"), "x"),
     "ANTHROPIC_API_KEY": "x",
@@ -112,10 +120,14 @@ class Task:
         """What its model must have, as `models/routing.py` reads needs."""
         return 3 if self.needs.accuracy == "critical" else QUALITY[self.needs.complexity or "low"]
 
-    def usd(self, entry: Entry) -> Decimal:
-        assert entry.price_in is not None
-        assert entry.price_out is not None
-        return entry.price_in * self.tokens_in + entry.price_out * self.tokens_out
+    def usd(self, model: Candidate) -> Decimal:
+        """What it costs with a model, as a real call is priced."""
+        counted = load_litellm().Usage(
+            prompt_tokens=self.tokens_in, completion_tokens=self.tokens_out
+        )
+        priced = cost(counted, model.entry, model.choice)
+        assert priced is not None
+        return priced
 
 
 TICKETS = (
@@ -253,8 +265,7 @@ def tasks() -> list[Task]:
 class Chosen:
     """Which models a routing takes for tasks."""
 
-    def __init__(self, models: tuple[tuple[str, str], ...]) -> None:
-        settings = ModelSettings()
+    def __init__(self, models: tuple[tuple[str, str], ...], settings: ModelSettings) -> None:
         chooser = Chooser(KEYS.get, settings, provider_of=provider_of)
         catalogue = Catalogue(settings)
         self._router = Router(chooser, catalogue, Health())
@@ -262,27 +273,28 @@ class Chosen:
             strategy="cost-optimized",
             fallbacks=tuple(Fallback(provider=name, model=model) for name, model in models),
         )
-        self.strongest = catalogue.entry(chooser.choose("/".join(models[0])))
+        strongest = chooser.choose("/".join(models[0]))
+        self.strongest = Candidate(strongest, catalogue.entry(strongest), "always")
 
-    def of(self, task: Task, *, stated: bool) -> tuple[str, Entry]:
+    def of(self, task: Task, *, stated: bool) -> Candidate:
         request = ModelRequest(task.messages, needs=task.needs if stated else None)
-        first = self._router.candidates(request, self._routing)[0]
-        return first.choice.name, first.entry
+        return self._router.candidates(request, self._routing)[0]
 
 
 def measured() -> dict[str, float]:
     found: dict[str, float] = {"routing.tasks": len(all_ := tasks())}
     for prefix, models in LISTS.items():
-        chosen = Chosen(models)
+        said = AS_LISTED if prefix == "as_listed_" else {}
+        chosen = Chosen(models, ModelSettings.model_validate(said))
         always = sum((task.usd(chosen.strongest) for task in all_), Decimal(0))
         for stated in (True, False):
-            got = [(task, *chosen.of(task, stated=stated)) for task in all_]
-            usd = sum((task.usd(entry) for task, _, entry in got), Decimal(0))
-            below = Counter(task.kind for task, _, entry in got if entry.quality < task.quality)
-            above = sum(entry.quality > task.quality for task, _, entry in got)
+            got = [(task, chosen.of(task, stated=stated)) for task in all_]
+            usd = sum((task.usd(model) for task, model in got), Decimal(0))
+            below = Counter(t.kind for t, model in got if model.entry.quality < t.quality)
+            above = sum(model.entry.quality > task.quality for task, model in got)
             name = f"routing.{prefix}{'' if stated else 'estimated_'}"
             found[f"{name}saving_pct"] = float(round(100 * (1 - usd / always), 1))
-            share = Counter(model for _, model, _ in got).most_common()
+            share = Counter(model.choice.name for _, model in got).most_common()
             print(f"{name}: {usd:.4f} USD beside {always:.4f}; {share}; below {dict(below)}")
             if stated:
                 found[f"{name}needs_missed"] = below.total()

@@ -12,20 +12,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from agentflow_dagster.models.litellm_loading import load_litellm
+from agentflow_dagster.models.quality import quality_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agentflow_dagster.models.choice import Choice
-    from agentflow_dagster.models.settings import ModelFacts, ModelSettings, Quality
+    from agentflow_dagster.models.settings import ModelFacts, ModelSettings
 
 MILLION = Decimal(1_000_000)
-_UNKNOWN_QUALITY: Quality = 2
-_QUALITY: tuple[tuple[str, Quality], ...] = (
-    (r"nano|mini|haiku|flash|luna|lite|small|tiny|r7b|ministral|\b[1-9]b\b|instant|extractive", 1),
-    (r"opus|sonnet|fable|mythos|gpt-[4-9]|gpt-6|o[134]\b|pro\b|large|command-(?:a|r-plus)|grok", 3),
-)
-"""By what is in a model's name, the first that matches: a coarse order, for the routing alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +32,8 @@ class Entry:
         price_in, price_out: USD per token, the highest that may be asked (long inputs, writing to
             the provider's cache). None where unknown.
         price_cached: USD per token of input that the provider had read before; None where unknown.
+        usual: What is asked of a call that keeps nothing: (more input tokens than, price in, price
+            out), the shortest input first. Empty where it is not known.
         tools, json_schema, vision, prompt_cache: What it can do.
         quality: 1 to 3.
         listed: All of it in the words of LiteLLM's list, by which calls are priced.
@@ -47,17 +44,28 @@ class Entry:
     price_in: Decimal | None = None
     price_out: Decimal | None = None
     price_cached: Decimal | None = None
+    usual: tuple[tuple[int, Decimal, Decimal], ...] = ()
     tools: bool = False
     json_schema: bool = False
     vision: bool = False
     prompt_cache: bool = False
-    quality: int = _UNKNOWN_QUALITY
+    quality: int = 2
     listed: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     @property
     def is_priced(self) -> bool:
         """Whether a call's price can be bounded."""
         return self.price_in is not None and self.price_out is not None
+
+    def usd(self, tokens_in: int, tokens_out: int) -> Decimal | None:
+        """What a call of that size usually costs; None where prices are not known."""
+        asked = [
+            (price_in, price_out) for above, price_in, price_out in self.usual if tokens_in > above
+        ]
+        price_in, price_out = asked[-1] if asked else (self.price_in, self.price_out)
+        if price_in is None or price_out is None:
+            return None
+        return price_in * tokens_in + price_out * tokens_out
 
 
 class Catalogue:
@@ -81,7 +89,9 @@ class Catalogue:
     def _look_up(self, choice: Choice) -> Entry:
         if choice.is_offline:
             free = Decimal(0)
-            return Entry(None, None, free, free, free, json_schema=True, quality=1)
+            return Entry(
+                None, None, free, free, free, ((-1, free, free),), json_schema=True, quality=1
+            )
         listed = _listed(choice)
         if choice.is_local:  # On machines of one's own: nobody bills for it.
             listed = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0, **listed}
@@ -90,14 +100,6 @@ class Catalogue:
             listed = {**listed, **_overriding(said)}
         quality = said.quality if said and said.quality else quality_of(choice.model)
         return _entry(listed, quality)
-
-
-def quality_of(model: str) -> Quality:
-    """How good a model is, by its name."""
-    for pattern, quality in _QUALITY:
-        if re.search(pattern, model, re.IGNORECASE):
-            return quality
-    return _UNKNOWN_QUALITY
 
 
 def _overriding(said: ModelFacts) -> dict[str, Any]:
@@ -146,6 +148,7 @@ def _entry(listed: Mapping[str, Any], quality: int) -> Entry:
         price_in=_highest(listed, "input_cost_per_token", "cache_creation_input_token_cost"),
         price_out=_highest(listed, "output_cost_per_token", "output_cost_per_reasoning_token"),
         price_cached=_price(listed.get("cache_read_input_token_cost")),
+        usual=_usual(listed),
         tools=bool(listed.get("supports_function_calling", unknown)),
         json_schema=bool(listed.get("supports_response_schema")),
         vision=bool(listed.get("supports_vision", unknown)),
@@ -169,6 +172,24 @@ def _highest(listed: Mapping[str, Any], plain: str, *beside: str) -> Decimal | N
     ]
     prices = [_price(listed[name]) for name in names]
     return max(price for price in prices if price is not None)
+
+
+_USUAL = re.compile(r"input_cost_per_token(?:_above_(\d+)k_tokens)?")
+
+
+def _usual(listed: Mapping[str, Any]) -> tuple[tuple[int, Decimal, Decimal], ...]:
+    """The prices of a call that keeps nothing and is served as usual, by the size of its input."""
+    found: list[tuple[int, Decimal, Decimal]] = []
+    for name in listed:
+        if size := _USUAL.fullmatch(name):
+            told_out = listed.get(f"output{name.removeprefix('input')}")
+            price_in = _price(listed[name])
+            price_out = _price(
+                listed.get("output_cost_per_token") if told_out is None else told_out
+            )
+            if price_in is not None and price_out is not None:
+                found.append((int(size[1]) * 1_000 if size[1] else -1, price_in, price_out))
+    return tuple(sorted(found))
 
 
 def _price(told: object) -> Decimal | None:

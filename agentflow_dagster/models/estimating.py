@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentflow_dagster.models.pricing import bound, bytes_of
-from agentflow_dagster.models.routing import USUAL_OUTPUT, expected_usd
+from agentflow_dagster.models.expecting import expected_output, expected_usd, tokens_of
+from agentflow_dagster.models.pricing import bound
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from agentflow_dagster.models.routing import Candidate
     from agentflow_dagster.ports.model import ModelRequest
-
-_BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ def likely(request: ModelRequest, candidate: Candidate) -> Likely:
     return Likely(
         model=candidate.choice.name,
         reason=candidate.reason,
-        tokens_in=bytes_of(request) // _BYTES_PER_TOKEN,
-        tokens_out=min(request.max_tokens or USUAL_OUTPUT, USUAL_OUTPUT),
-        usd=expected_usd(request, entry) if entry.is_priced else None,
+        tokens_in=tokens_of(request),
+        tokens_out=expected_output(request),
+        usd=expected_usd(request, entry),
         most_usd=bound(request, entry).most_usd,
     )

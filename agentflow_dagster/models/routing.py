@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from agentflow_dagster.errors import ModelError
 from agentflow_dagster.models.complexity import complexity
-from agentflow_dagster.models.pricing import bytes_of
+from agentflow_dagster.models.expecting import expected_usd, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.demands import Fallback, LLMRouting
 
 _QUALITY = {"low": 1, "medium": 2, "high": 3}
-_BYTES_PER_TOKEN = 4
-USUAL_OUTPUT = 500
-"""Tokens that an answer is expected to have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +181,10 @@ class Router:
             return (cooling, number)
         held = _held(rule, needs)
         meant = bool(held) or not rule.conditions
-        adequate = entry.quality >= needs.quality or needs.asked_by in held
-        price = expected_usd(request, entry)
+        # Of models below the need those that come nearest go first, not the cheapest.
+        short = 0 if needs.asked_by in held else max(0, needs.quality - entry.quality)
+        usd = expected_usd(request, entry)
+        price = Decimal("Infinity") if usd is None else usd  # Unknown ones come last.
         match routing.strategy:
             case "quality":
                 last = (-entry.quality, price)
@@ -194,7 +193,7 @@ class Router:
                 last = (entry.quality * 1_000.0 if known is None else known, price)
             case _:
                 last = (price, number)
-        return (cooling, not adequate, not meant, *last, number)
+        return (cooling, short, not meant, *last, number)
 
 
 def needs_of(request: ModelRequest, routing: LLMRouting | None) -> _Needs:
@@ -216,14 +215,6 @@ def needs_of(request: ModelRequest, routing: LLMRouting | None) -> _Needs:
     return _Needs(words, quality, estimated=stated is None and chooses)
 
 
-def expected_usd(request: ModelRequest, entry: Entry) -> Decimal:
-    """What a call may be expected to cost, to compare models by; unknown prices come last."""
-    if entry.price_in is None or entry.price_out is None:
-        return Decimal("Infinity")
-    out = min(request.max_tokens or USUAL_OUTPUT, USUAL_OUTPUT)
-    return entry.price_in * (bytes_of(request) // _BYTES_PER_TOKEN) + entry.price_out * out
-
-
 def _held(rule: Fallback, needs: _Needs) -> set[str]:
     """The conditions of a rule that hold."""
     said = {
@@ -242,7 +233,7 @@ def _unable(request: ModelRequest, choice: Choice, entry: Entry, needs: _Needs) 
         return "calls no tools"
     if any(m.images for m in request.messages) and not (entry.vision or choice.is_scripted):
         return "sees no images"
-    if entry.context_window and bytes_of(request) // _BYTES_PER_TOKEN > 2 * entry.context_window:
+    if entry.context_window and tokens_of(request) > 2 * entry.context_window:
         return f"reads no more than {entry.context_window:,} tokens"
     return ""
 

@@ -51,9 +51,10 @@ def ranked(
     fallbacks: object = SAMPLE,
     environment: Mapping[str, str] = ENVIRONMENT,
     health: Health | None = None,
+    said: object = None,
     **asked: Any,
 ) -> list[str]:
-    settings = ModelSettings()
+    settings = ModelSettings.model_validate(said or {})
     chooser = Chooser(environment.get, settings, provider_of=lambda _: None)
     router = Router(chooser, Catalogue(settings), health or Health())
     told: dict[str, Any] = {"messages": (Message("user", "Hello"),), **asked}
@@ -111,6 +112,47 @@ def test_quality_takes_the_best() -> None:
         {"provider": "openai", "model": "gpt-4.1"},
     ]
     assert ranked({"complexity": "low"}, strategy="quality", fallbacks=plain)[0] == BIG
+
+
+def named(*models: str) -> list[dict[str, str]]:
+    return [dict(zip(("provider", "model"), model.split("/"), strict=True)) for model in models]
+
+
+def test_the_cheapest_that_is_good_enough_goes_first() -> None:
+    three = named("openai/gpt-4.1", "openai/gpt-4.1-mini", "openai/gpt-4o-mini")
+    firsts = [
+        ranked({"complexity": word}, fallbacks=three)[0] for word in ("low", "medium", "high")
+    ]
+    assert firsts == ["openai/gpt-4o-mini", "openai/gpt-4.1-mini", "openai/gpt-4.1"]
+
+
+def test_where_none_is_good_enough_the_nearest_goes_first() -> None:
+    two = named("openai/gpt-4o-mini", "openai/gpt-4o")
+    assert ranked({"complexity": "high"}, fallbacks=two)[0] == "openai/gpt-4o"
+    assert ranked({"accuracy": "critical"}, fallbacks=two)[0] == "openai/gpt-4o"
+
+
+def test_prices_are_compared_as_they_are_usually_asked() -> None:
+    """gpt-5.5 asks twice as much of inputs beyond 272,000 tokens, and is cheaper below them."""
+    two = named("openai/gpt-5.5", "test/dear")
+    said = {"models": {"test/dear": {"inputPerMillion": 8, "outputPerMillion": 40}}}
+    assert ranked({"complexity": "low"}, fallbacks=two, said=said)[0] == "openai/gpt-5.5"
+    long = (Message("user", "x" * 4 * 300_000),)
+    assert ranked({"complexity": "low"}, fallbacks=two, said=said, messages=long)[0] == "test/dear"
+
+
+def test_a_short_answer_makes_the_price_of_input_count() -> None:
+    two = named("openai/a", "openai/b")
+    said = {
+        "models": {
+            "openai/a": {"inputPerMillion": 1, "outputPerMillion": 8},
+            "openai/b": {"inputPerMillion": 2, "outputPerMillion": 4},
+        }
+    }
+    asked: dict[str, Any] = {"messages": (Message("user", "x" * 4_000),), "said": said}
+    assert ranked({"complexity": "low"}, fallbacks=two, **asked)[0] == "openai/b"
+    asked["output_schema"] = {"enum": ["yes", "no"]}
+    assert ranked({"complexity": "low"}, fallbacks=two, **asked)[0] == "openai/a"
 
 
 def test_latency_takes_the_quickest() -> None:
