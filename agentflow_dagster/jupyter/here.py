@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from agentflow_dagster.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentflow_dagster.engine.memory_ledger import MemoryLedger
     from agentflow_dagster.engine.step import Services
     from agentflow_dagster.jupyter.session import Session
     from agentflow_dagster.operations.project import Project
@@ -32,11 +34,31 @@ def project_here() -> Project:
 
 def services_here() -> Services:
     """What nodes work with in this kernel: models as the environment configures them, code in
-    child processes, secrets from the environment."""
+    child processes, secrets from the environment.
+
+    Calls of models are charged to the project's account while its database is up, and otherwise to
+    one of this kernel.
+    """
     from agentflow_dagster.nodes import all_kinds
+    from agentflow_dagster.operations.stores import lasting_stores
     from agentflow_dagster.operations.testing import project_services
 
-    return project_services(project_here(), all_kinds())
+    project = project_here()
+    stores = lasting_stores(project)
+    ledger = stores.ledger if stores is not None else _own_ledger(project.root)
+    return project_services(
+        project, all_kinds(), ledger=ledger, memo=stores.memo if stores is not None else None
+    )
+
+
+@cache
+def _own_ledger(root: Path) -> MemoryLedger:
+    """Of a project whose database is not up."""
+    from agentflow_dagster.engine.memory_ledger import MemoryLedger
+    from agentflow_dagster.operations.stores import workspace_monthly_usd
+
+    del root
+    return MemoryLedger(workspace_monthly_usd(project_here()))
 
 
 def notebook_here(namespace: Mapping[str, object], named: str | None = None) -> Path:

@@ -7,6 +7,7 @@ nodes that it reads of or comes after have run already. Nothing else has to be u
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +20,7 @@ from agentflow_dagster.graph import templates
 from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.jupyter.asking import AskedHere
 from agentflow_dagster.jupyter.beside import Beside
-from agentflow_dagster.jupyter.session import left_by
+from agentflow_dagster.jupyter.session import OF_THE_AGENT, left_by
 from agentflow_dagster.jupyter.streamed import Streamed
 from agentflow_dagster.nodes import all_kinds
 from agentflow_dagster.notebook import NotebookCell
@@ -185,7 +186,7 @@ def _run(read: ReadCell, entry: JsonObject, session: Session, services: Services
         }
     )
     beside = Beside()
-    begin = Attempt.first(plan, cast("JsonObject", given), run_id="notebook", journal=journal)
+    begin = Attempt.first(plan, cast("JsonObject", given), run_id=_run_id(), journal=journal)
     streamed = Streamed()
     begin = replace(begin, waits=AskedHere(beside), hear=streamed.hear)
     started = time.perf_counter()
@@ -217,17 +218,18 @@ def _given(read: ReadCell, session: Session) -> dict[str, Value]:
     return cast("dict[str, Value]", pack({name: session.namespace[name] for name in wanted}))
 
 
+def _run_id() -> str:
+    """A new one each time a cell runs: what it may spend begins anew."""
+    return f"notebook-{uuid.uuid4().hex[:16]}"
+
+
 def _plan(
     nodes: JsonObject, given: Mapping[str, Value], settings: JsonObject, kinds: Catalogue
 ) -> Plan:
     """The agent that a node is run as."""
     spec: JsonObject = {
         "inputs": {"type": "object", "properties": {one: {} for one in given}},
-        **{
-            key: settings[key]
-            for key in ("env", "secrets", "config", "llmRouting")
-            if key in settings
-        },
+        **{key: settings[key] for key in OF_THE_AGENT if key in settings},
         "nodes": nodes,
     }
     defaults = settings.get("defaults")
@@ -236,7 +238,7 @@ def _plan(
     document: JsonObject = {
         "apiVersion": API_VERSION,
         "kind": "Agent",
-        "metadata": {"name": "notebook"},
+        "metadata": {"name": settings.get("name", "notebook")},
         "spec": spec,
     }
     try:

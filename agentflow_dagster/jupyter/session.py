@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.model import Usage
     from agentflow_dagster.spec.values import JsonObject, Value
 
+OF_THE_AGENT = ("env", "secrets", "config", "llmRouting", "limits", "budget")
+"""What an agent says that holds for a node that is run alone, too; as does `name`, by which its
+calls of models are accounted for."""
 _PLAIN = (bool, int, float, str, bytes, type(None))
 
 

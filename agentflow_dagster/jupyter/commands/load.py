@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from agentflow_dagster.jupyter.here import project_here
 from agentflow_dagster.jupyter.node_states import cost, duration
-from agentflow_dagster.jupyter.session import NodeRun
+from agentflow_dagster.jupyter.session import OF_THE_AGENT, NodeRun
 from agentflow_dagster.jupyter.summary import shown
 from agentflow_dagster.jupyter.tables import Table
 from agentflow_dagster.notebook import NodeLine
@@ -71,7 +71,8 @@ def fill(session: Session, step: PastStep) -> list[str]:
     if step.entry["kind"] == CODE:
         found |= cast("dict[str, object]", unpack(step.config.get("inputs", {})))
     session.namespace.update(found)
-    session.settings = {key: spec[key] for key in ("env", "secrets", "defaults") if key in spec}
+    said = {key: spec[key] for key in (*OF_THE_AGENT, "defaults") if key in spec}
+    session.settings = {"name": step.run.agent, **said}
     session.loaded, session.promoted = step, None
     return sorted(found)
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.operations.project import Project
     from agentflow_dagster.operations.testing.agents import FindPlan
     from agentflow_dagster.ports.kind import Kind
+    from agentflow_dagster.ports.ledger import Ledger
+    from agentflow_dagster.ports.memo import Memo
     from agentflow_dagster.spec.kind import Catalogue, KindConfig
 
 
@@ -89,9 +91,21 @@ def select_tests(
     return found
 
 
-def project_services(project: Project, kinds: Mapping[str, Kind[KindConfig]]) -> Services:
+def project_services(
+    project: Project,
+    kinds: Mapping[str, Kind[KindConfig]],
+    *,
+    ledger: Ledger | None = None,
+    memo: Memo | None = None,
+) -> Services:
     """What the nodes of a project's agents work with, outside of Dagster: models as the project
     configures them, code in child processes, secrets of its own resource.
+
+    Args:
+        project: Whose.
+        kinds: Every node kind known here.
+        ledger: Where calls of models are charged; None charges nobody.
+        memo: Where their replies are kept; None keeps none.
 
     Raises:
         UsageError: that resource, or `models.yaml`, cannot be read.
@@ -100,7 +114,7 @@ def project_services(project: Project, kinds: Mapping[str, Kind[KindConfig]]) ->
     secrets, environment = own_secrets(project)
     return Services(
         kinds=kinds,
-        model=project_models(project, secrets=secrets),
+        model=project_models(project, secrets=secrets, ledger=ledger, memo=memo),
         code=code,
         notebooks=PapermillNotebooks(project.root / "notebooks"),
         secrets=secrets,
