@@ -4,8 +4,9 @@
 
 The plane, the database and the server are those of models.py:
 
-- `models.fallback_ms`: from the first byte of a refusal until the next provider has the call; of
-  bare LiteLLM, one call after the other, `models.call.litellm_fallback_ms`;
+- `models.fallback_ms`: from the first byte of a refusal until the next provider has the call, the
+  larger of two statuses; of bare LiteLLM, one call after the other,
+  `models.call.litellm_fallback_ms`; by how much less or more it is, `models.fallback_vs_litellm`;
 - `models.cache_hit_ms`: a reply that was kept, read from PostgreSQL;
   `models.cache_hit_memory_ms`;
 - `models.first_token_ms`: from the first bytes of a stream leaving the server until the listener
@@ -22,6 +23,7 @@ import asyncio
 import statistics
 import sys
 import time
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -48,8 +50,9 @@ RUNS = 1_000
 LIMIT, SPENT = Decimal("1.00"), Decimal("0.85")
 
 
-async def fallbacks(one: Bench, times: int) -> dict[str, float]:
-    """A new plane each time: one that remembers would not ask who has just refused."""
+async def fallbacks(one: Bench, rounds: int, times: int) -> dict[str, float]:
+    """Of plane and bare LiteLLM in turns. A new plane each time: one that remembers would not ask
+    who has just refused."""
     routing = LLMRouting(
         strategy="fixed",
         fallbacks=(
@@ -57,15 +60,14 @@ async def fallbacks(one: Bench, times: int) -> dict[str, float]:
             Fallback(provider="anthropic", model="claude-haiku-4-5"),
         ),
     )
-    asked = replace(request("fallback"), model=None, routing=routing)
     litellm: Any = load_litellm()
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": USER}]
     key, env = one.environment["OPENAI_API_KEY"], one.environment
 
-    async def bare() -> None:
+    async def bare(_: str) -> None:
         said: dict[str, Any] = {"messages": messages, "api_key": key, "max_tokens": 200}
         said |= {"num_retries": 0, "max_retries": 0}
-        with suppress(litellm.exceptions.InternalServerError):
+        with suppress(litellm.exceptions.InternalServerError, litellm.exceptions.RateLimitError):
             await litellm.acompletion(
                 **said, model=f"openai/{MODEL}", api_base=env["OPENAI_BASE_URL"]
             )
@@ -73,21 +75,24 @@ async def fallbacks(one: Bench, times: int) -> dict[str, float]:
             **said, model="anthropic/claude-haiku-4-5", api_base=env["ANTHROPIC_API_BASE"]
         )
 
-    found: dict[str, float] = {}
-    for script in ("500", "429"):
-        one.order(script)
-        planes = [one.plane() for _ in range(times)]
-        await one.plane().complete(asked)
-        one.order(script)
-        for plane in planes:
-            await plane.complete(asked)
-        found[f"models.fallback_{script}_ms"] = statistics.median(one.order("refusals"))
-    found["models.fallback_ms"] = max(found.values())
-    one.order("500")
-    for _ in range(times):
-        await bare()
-    found["models.call.litellm_fallback_ms"] = statistics.median(one.order("refusals"))
-    return found
+    async def by_plane(run: str) -> None:
+        await one.plane().complete(replace(request(run), model=None, routing=routing))
+
+    took: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for number in range(rounds + 1):
+        for script in ("500", "429"):
+            for kind, call in (("", by_plane), ("call.litellm_", bare)):
+                one.order(script)
+                for _ in range(times):
+                    await call(f"fallback-{number}")
+                if number:  # The first round is to warm up.
+                    took[kind, script] += one.order("refusals")
+    each = {(kind, script): statistics.median(all_) for (kind, script), all_ in took.items()}
+    found = {f"models.{kind}fallback_{script}_ms": ms for (kind, script), ms in each.items()}
+    for kind in ("", "call.litellm_"):
+        found[f"models.{kind}fallback_ms"] = max(each[kind, "500"], each[kind, "429"])
+    ratios = [each["", script] / each["call.litellm_", script] for script in ("500", "429")]
+    return found | {"models.fallback_vs_litellm": max(ratios)}
 
 
 async def kept(one: Bench, times: int) -> dict[str, float]:
@@ -191,7 +196,7 @@ async def budget(one: Bench) -> dict[str, float]:
 
 
 async def measured(one: Bench) -> dict[str, float]:
-    found = await fallbacks(one, 100)
+    found = await fallbacks(one, 10, 20)
     found |= await kept(one, 500)
     found |= await first_tokens(one, 100)
     return found | await budget(one)

@@ -8,6 +8,7 @@ import os
 import sys
 from contextlib import contextmanager
 from functools import cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def load_litellm() -> ModuleType:
     # httpx closes its connections; those of aiohttp are left open when a call is given up.
     library.disable_aiohttp_transport = True
     _have_it_try_once()
+    _have_it_write_no_tracebacks()
     # Its warnings are about its own logging queue, which we do not use.
     logging.getLogger("LiteLLM").setLevel(logging.ERROR)
     return library
@@ -78,3 +80,21 @@ def _have_it_try_once() -> None:
 
     handler: Any = AsyncHTTPHandler
     handler.single_connection_post_request = not_again
+
+
+def _have_it_write_no_tracebacks() -> None:
+    """Keeps LiteLLM from writing out an error's traceback where nobody reads it: it does so before
+    it looks whether it reports a call, and that is a third of the time until the next provider is
+    asked. Of other calls in this process it does."""
+    import traceback
+
+    from litellm import utils
+    from litellm._internal_context import is_internal_call
+    from litellm.litellm_core_utils import streaming_handler
+
+    def format_exc() -> str:
+        return "" if is_internal_call.get() else traceback.format_exc()
+
+    told = SimpleNamespace(**vars(traceback) | {"format_exc": format_exc})
+    for module in (utils, streaming_handler):
+        vars(module)["traceback"] = told

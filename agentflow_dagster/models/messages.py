@@ -53,6 +53,8 @@ def call_of(
         "drop_params": True,
         # Given tools it imports a package that need not be there, to see whether they are MCP's.
         "_skip_mcp_handler": True,
+        # No callback hears how it went: of streams LiteLLM writes its report also `unreported`.
+        "no-log": True,
     }
 
 

@@ -1,0 +1,146 @@
+"""What LiteLLM does beside a call: it tells nobody how it went, and writes nothing that nobody
+reads. Of calls in the same process that are not ours it does as ever."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+from agentflow_dagster.errors import ModelError
+from agentflow_dagster.models import ModelPlane, close_connections
+from agentflow_dagster.models.litellm_loading import load_litellm
+from agentflow_dagster.ports.model import Message, ModelRequest
+from agentflow_dagster.testing import Answer, ModelServer, Refusal, faults
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from agentflow_dagster.testing import Reply
+
+MODELS = {"openai": "openai/gpt-4o-mini", "anthropic": "anthropic/claude-haiku-4-5"}
+ENDS: dict[str, Reply] = {
+    "answered": Answer("Hello there."),
+    "refused": Refusal(500),
+    "broken": faults.cut(),
+}
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def _connections() -> AsyncIterator[None]:
+    yield
+    await close_connections()
+
+
+class Ear:
+    """Listens."""
+
+    def text(self, piece: str) -> None:
+        assert piece
+
+    def again(self) -> None:
+        """Nothing is kept."""
+
+
+class Told:
+    """What a callback of LiteLLM's is told: how a call went, and the traceback of its error."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[str, str]] = []
+        self.something = asyncio.Event()
+
+    def note(self, end: str, told: dict[str, Any]) -> None:
+        self.ends.append((end, str(told.get("traceback_exception") or "")))
+        self.something.set()
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    """By a callback that somebody else has set in this process."""
+    litellm: Any = load_litellm()
+    from litellm.integrations.custom_logger import CustomLogger
+
+    told = Told()
+
+    class Callback(CustomLogger):
+        async def async_log_success_event(
+            self, kwargs: dict[str, Any], *_: object, **__: object
+        ) -> None:
+            told.note("answered", kwargs)
+
+        async def async_log_failure_event(
+            self, kwargs: dict[str, Any], *_: object, **__: object
+        ) -> None:
+            told.note("failed", kwargs)
+
+    # LiteLLM hands what is in the first of these on to the others.
+    names = ("success_", "failure_", "input_", "_async_success_", "_async_failure_")
+    kept = {f"{name}callback": [*getattr(litellm, f"{name}callback")] for name in names}
+    kept["callbacks"] = [*litellm.callbacks]
+    litellm.callbacks = [*litellm.callbacks, Callback()]
+    yield told
+    for name, callbacks in kept.items():
+        setattr(litellm, name, callbacks)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tracebacks that are written out."""
+    written: list[str] = []
+    write = traceback.format_exc
+
+    def noted() -> str:
+        written.append(text := write())
+        return text
+
+    monkeypatch.setattr(traceback, "format_exc", noted)
+    monkeypatch.setattr("agentflow_dagster.models.turns._FIRST_REST", 0.01)
+    return written
+
+
+@pytest.mark.parametrize("provider", MODELS)
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("end", ENDS)
+async def test_nobody_is_told_how_our_calls_went(
+    told: Told, written: list[str], provider: str, streamed: bool, end: str
+) -> None:
+    with ModelServer([ENDS[end]]) as server:
+        request = ModelRequest((Message("user", "Hello?"),), model=MODELS[provider])
+        try:
+            await ModelPlane(server.environment(provider)).complete(
+                request, Ear() if streamed else None
+            )
+        except ModelError:
+            assert end != "answered"
+        assert written == []
+        await _is_asked_by_somebody_else(server, streamed=streamed)
+    # Reports are made one after the other: one of ours would have come before.
+    await asyncio.wait_for(told.something.wait(), 10)
+    ((how, why),) = told.ends
+    assert how == ("answered" if end == "answered" else "failed")
+    assert ("Traceback" in why) is (end != "answered")
+
+
+async def _is_asked_by_somebody_else(server: ModelServer, *, streamed: bool) -> None:
+    litellm: Any = load_litellm()
+    set_up = server.environment("openai")
+    try:
+        reply = await litellm.acompletion(
+            model=MODELS["openai"],
+            messages=[{"role": "user", "content": "Hello?"}],
+            api_base=set_up["OPENAI_BASE_URL"],
+            api_key=set_up["OPENAI_API_KEY"],
+            max_retries=0,
+            stream=streamed,
+        )
+        if streamed:
+            async for _ in reply:
+                pass
+    except Exception:  # noqa: BLE001 - LiteLLM raises much more than its own
+        return
