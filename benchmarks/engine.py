@@ -45,6 +45,7 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parent))
 from results import GROWTH, record
 
+from agentflow_dagster.engine.redaction_rules import Rules
 from agentflow_dagster.engine.secrets import EnvironmentSecrets
 from agentflow_dagster.graph.check import plan_of
 from agentflow_dagster.nodes import builtin_kinds
@@ -166,7 +167,7 @@ async def bench(folder: Path) -> AsyncGenerator[Bench]:
         instance = stack.enter_context(DagsterInstance.from_config(str(home)))
         kinds = builtin_kinds()
         model = SlowModel()
-        handed: Any = SimpleNamespace(adapter=_handing_out(model))
+        handed: Any = SimpleNamespace(adapter=_handing_out(model), redaction=Rules)
         code: Any = SimpleNamespace(adapter=lambda: None, notebooks=lambda: None, data=lambda: None)
         secrets: Any = SimpleNamespace(adapter=lambda: EnvironmentSecrets({}), environment=dict)
         kept: Any = SimpleNamespace(open=lambda: stores)

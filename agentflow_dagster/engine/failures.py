@@ -27,7 +27,7 @@ def run_error(
     Args:
         failure: What was raised.
         node: The node's name.
-        redactor: Takes secrets out.
+        redactor: Takes secrets out, and what rules name.
         place: Where the node's code stands in its author's notebook.
     """
     found = _fit_to_tell(failure, node, redactor)
@@ -44,10 +44,10 @@ def _fit_to_tell(failure: Exception, node: str, redactor: Redactor) -> RunError:
     if isinstance(failure, RunError):
         return _without_secrets(failure, redactor)
     if isinstance(failure, AgentFlowError):
-        return RunError(redactor.text(failure.message), hint=redactor.text(failure.hint))
+        return RunError(redactor.shown(failure.message), hint=redactor.shown(failure.hint))
     message = f"{node!r} failed: {type(failure).__name__}: {failure}"
     where = "".join(traceback.format_exception(failure))
-    return RunError(redactor.text(message), traceback=redactor.text(where))
+    return RunError(redactor.shown(message), traceback=redactor.shown(where))
 
 
 def told(failure: RunError) -> dict[str, Value]:
@@ -62,23 +62,23 @@ def _unfit_config(failure: ValidationError, node: str, redactor: Redactor) -> Ru
         for detail in failure.errors(include_url=False, include_input=False, include_context=False)
     ]
     return RunError(
-        redactor.text(f"The config of {node!r} does not fit: {'; '.join(told)}."),
+        redactor.shown(f"The config of {node!r} does not fit: {'; '.join(told)}."),
         hint="An expression in its `with` gives something else than the field takes.",
         retryable=False,
     )
 
 
 def _without_secrets(failure: RunError, redactor: Redactor) -> RunError:
-    failure.message = redactor.text(failure.message)
-    failure.hint = redactor.text(failure.hint)
+    failure.message = redactor.shown(failure.message)
+    failure.hint = redactor.shown(failure.hint)
     failure.args = (failure.message,)
-    failure.traceback = redactor.text(failure.traceback)
+    failure.traceback = redactor.shown(failure.traceback)
     if isinstance(failure, CodeError):
-        failure.stdout = redactor.text(failure.stdout)
+        failure.stdout = redactor.shown(failure.stdout)
     if isinstance(failure, ChecksFailed):
         failure.checks = redacted_checks(failure.checks, redactor)
     failure.__cause__ = failure.__context__ = None
-    failure.__notes__ = [redactor.text(note) for note in getattr(failure, "__notes__", ())]
+    failure.__notes__ = [redactor.shown(note) for note in getattr(failure, "__notes__", ())]
     return failure
 
 
@@ -87,8 +87,8 @@ def redacted_checks(checks: Iterable[CheckResult], redactor: Redactor) -> tuple[
     return tuple(
         replace(
             check,
-            description=redactor.text(check.description),
-            facts=cast("JsonObject", redactor.value(cast("Value", dict(check.facts)))),
+            description=redactor.shown(check.description),
+            facts=cast("JsonObject", redactor.shown_value(cast("Value", dict(check.facts)))),
         )
         for check in checks
     )

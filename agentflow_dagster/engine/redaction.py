@@ -1,4 +1,4 @@
-"""Keeps secrets out of everything that is written: outputs, errors, logs, metadata."""
+"""Keeps secrets out of everything that is written, and what rules name out of what is shown."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, quote_plus
 
+from agentflow_dagster.engine.redaction_rules import NO_RULES, Rules
 from agentflow_dagster.spec.values import Part
 
 if TYPE_CHECKING:
@@ -37,9 +38,16 @@ _PIECES = re.compile(
 
 class Redactor:
     """Replaces secrets by `***`, also base64, URL-encoded, in hexadecimal, and escaped as in JSON,
-    Python or HTML."""
+    Python or HTML. `text` and `value` do that, for what is kept; `shown` and `shown_value` redact
+    by the project's rules, too, for what people look at.
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    Args:
+        secrets: Values.
+        rules: The project's.
+    """
+
+    def __init__(self, secrets: Iterable[str], rules: Rules = NO_RULES) -> None:
+        self._rules = rules
         forms = {form for secret in secrets for form in _forms(secret) if len(form) >= MIN_LENGTH}
         pattern = "|".join(_pattern(form) for form in sorted(forms, key=len, reverse=True))
         self._text = re.compile(pattern) if forms else None
@@ -48,6 +56,19 @@ class Redactor:
     def text(self, text: str) -> str:
         """The text without secrets."""
         return self._text.sub(MASK, text) if self._text else text
+
+    @property
+    def hides(self) -> bool:
+        """Whether there is anything to hide."""
+        return self._text is not None or bool(self._rules.rules)
+
+    def shown(self, text: str) -> str:
+        """The text without secrets, and as the rules show it."""
+        return self._rules.text(self.text(text))
+
+    def shown_value(self, value: Value) -> Value:
+        """The value without secrets, and as the rules show it."""
+        return self._rules.value(self.value(value))
 
     def value(self, value: Value) -> Value:
         """The value without secrets; in tables and bytes they are starred out in place."""

@@ -15,8 +15,11 @@ from agentflow_dagster.engine.activity import Activity
 from agentflow_dagster.engine.approval import approved
 from agentflow_dagster.engine.callbacks import callback_token, with_callback_url
 from agentflow_dagster.engine.failures import redacted_checks, run_error
-from agentflow_dagster.engine.redaction import MIN_LENGTH, Redactor
+from agentflow_dagster.engine.heard import redacted_listener
+from agentflow_dagster.engine.redaction import Redactor
+from agentflow_dagster.engine.redaction_rules import NO_RULES, Rules
 from agentflow_dagster.engine.scope import node_values
+from agentflow_dagster.engine.secrets import declared
 from agentflow_dagster.engine.spending import CallLimit, Spending, figures
 from agentflow_dagster.engine.stand_ins import StandIn, stand_in
 from agentflow_dagster.engine.step_model import StepModel, caller_of
@@ -62,9 +65,9 @@ _GRACE = 0.5
 class Services:
     """The adapters that steps work with; built in one place and handed in.
 
-    `ledger` is what `model` charges, where it does.
-    Where a test has something stand in for nodes, `stand_ins` says what, by their paths.
-    `public_url` is where others reach the front door.
+    `ledger` is what `model` charges, where it does. Where a test has something stand in for nodes,
+    `stand_ins` says what, by their paths. `public_url` is where others reach the front door.
+    `rules` say what is not shown of data.
     """
 
     kinds: Mapping[str, Kind[KindConfig]]
@@ -78,6 +81,7 @@ class Services:
     stand_ins: Mapping[str, StandIn] = field(default_factory=dict[str, StandIn])
     public_url: str = ""
     ledger: Ledger | None = None
+    rules: Rules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +168,12 @@ class StepResult:
     Args:
         result: The node's result, or None where its `when` skipped it.
         latency_ms: Milliseconds that the attempt took.
+        rules: By which it is shown.
     """
 
     result: NodeResult | None
     latency_ms: float
+    rules: Rules = NO_RULES
 
     @cached_property
     def figures(self) -> JsonObject:
@@ -186,18 +192,18 @@ async def run_attempt(
     Raises:
         RunError: it failed; no secret is in the message. `StepTimeout` where its time ran out.
     """
-    redactor = _redactor(())
+    redactor = _redactor((), services.rules)
     started = time.perf_counter()
     try:
-        values = _secret_values(plan, services)
-        redactor = _redactor(tuple(values.values()))
+        values = declared(plan.agent.spec.secrets, services.secrets)
+        redactor = _redactor(tuple(values.values()), services.rules)
         result = await _attempt(plan, step, attempt, services, secrets=values, redactor=redactor)
         if result is not None:
             result = _fit_to_keep(result, step, redactor)
     except Exception as failure:  # noqa: BLE001 - a kind may raise anything
         failed = run_error(failure, step.name, redactor, step.code_place)
     else:
-        return StepResult(result, (time.perf_counter() - started) * 1000)
+        return StepResult(result, (time.perf_counter() - started) * 1000, services.rules)
     raise failed  # Out here, so that it does not carry what was caught, secrets and all.
 
 
@@ -209,7 +215,7 @@ def _fit_to_keep(result: NodeResult, step: PlanStep, redactor: Redactor) -> Node
     """
     output = redactor.value(conform(pack(result.output), step.output_schema))
     checks = redacted_checks(result.checks, redactor)
-    return replace(result, output=output, log=redactor.text(result.log), checks=checks)
+    return replace(result, output=output, log=redactor.shown(result.log), checks=checks)
 
 
 async def _attempt(
@@ -262,8 +268,8 @@ async def _attempt(
         sensitive="sensitive" in step.marks,
         limits=calls,
         spending=attempt.spending,
-        tell=lambda line: attempt.tell(redactor.text(line)),
-        listener=attempt.hear(path),
+        tell=lambda line: attempt.tell(redactor.shown(line)),
+        listener=redacted_listener(attempt.hear(path), redactor),
     )
     context = NodeContext(
         run_id=attempt.run_id,
@@ -291,7 +297,8 @@ async def _attempt(
         waits=StepWaits(attempt.waits, path, redactor, limits, attempt.activity),
         partition=attempt.partition,
         redacted=redactor.text,
-        tell=lambda line: attempt.tell(redactor.text(line)),
+        shown=redactor.shown if services.rules.rules else str,
+        tell=lambda line: attempt.tell(redactor.shown(line)),
     )
     if step.needs_approval:
         beside = StepWaits(attempt.waits, f"{path}.approval", redactor, limits, attempt.activity)
@@ -380,21 +387,5 @@ def _wanted(texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=256)
-def _redactor(secrets: tuple[str, ...]) -> Redactor:
-    return Redactor(secrets)
-
-
-def _secret_values(plan: Plan, services: Services) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in plan.agent.spec.secrets:
-        value = services.secrets.lookup(name)
-        if value is None:
-            continue
-        if len(value) < MIN_LENGTH:
-            raise RunError(
-                f"The secret {name!r} has fewer than {MIN_LENGTH} characters.",
-                hint="So short a value cannot be kept out of logs; use a longer one.",
-                retryable=False,
-            )
-        found[name] = value
-    return found
+def _redactor(secrets: tuple[str, ...], rules: Rules) -> Redactor:
+    return Redactor(secrets, rules)

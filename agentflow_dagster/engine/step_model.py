@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from agentflow_dagster.engine.heard import RedactedListener
 from agentflow_dagster.ports.ledger import Caller
 from agentflow_dagster.spec.demands import Fallback, LLMRouting, Needs
 
@@ -65,7 +66,10 @@ class StepModel:
         """
         self.spending.count(self.limits)
         try:
-            reply = await self.model.complete(self._whole(request), listener or self.listener)
+            heard = listener or self.listener
+            reply = await self.model.complete(self._whole(request), heard)
+            if isinstance(heard, RedactedListener):
+                heard.end()
         except BaseException as error:
             # A call that was given up may have been billed: it says so, too.
             self._note(getattr(error, "usage", ()), self.failed)

@@ -96,7 +96,8 @@ class ModelPlane:
                 return await self._from_memo(
                     request, from_kept(kept, (time.perf_counter() - started) * 1000), listener
                 )
-        one = _OneCall(request, listener, Turns(candidates, request.timeout), self)
+        turns = Turns(candidates, request.timeout, shown=self._settings.rules.text)
+        one = _OneCall(request, listener, turns, self)
         try:
             reply = await one.answered()
         except asyncio.CancelledError as given_up:

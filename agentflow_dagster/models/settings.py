@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from agentflow_dagster.engine.redaction_rules import Rule, Rules
 from agentflow_dagster.errors import UsageError
 from agentflow_dagster.spec.demands import LLMRouting
 from agentflow_dagster.spec.element import Element
@@ -79,6 +80,27 @@ class ProviderSettings(Element):
         return url
 
 
+class RedactRule(Element):
+    """What is shown as `[name]`."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=40)]
+    pattern: str = Field(
+        default="",
+        description="A regular expression of RE2's, of at most 1,000 characters; a built-in rule "
+        "has none.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, said: object) -> object:
+        return {"name": said} if isinstance(said, str) else said
+
+    @model_validator(mode="after")
+    def _sound(self) -> RedactRule:
+        Rule(self.name, self.pattern)
+        return self
+
+
 class ModelSettings(Element):
     """The whole file."""
 
@@ -91,6 +113,12 @@ class ModelSettings(Element):
     allowed_providers: tuple[_Name, ...] | None = Field(
         default=None, description="No other provider is asked; all are where it is left out."
     )
+    redact: tuple[RedactRule, ...] = Field(
+        default=(),
+        max_length=50,
+        description="What is not shown of data in previews, logs, errors and live text: names of "
+        "built-in rules, and rules of your own.",
+    )
     answer_seconds: float = Field(
         default=300, gt=0, le=3_600, description="Until a reply that is no stream must be there."
     )
@@ -100,6 +128,11 @@ class ModelSettings(Element):
     silence_seconds: float = Field(
         default=30, gt=0, le=3_600, description="Between two pieces of a streamed reply."
     )
+
+    @property
+    def rules(self) -> Rules:
+        """What `redact` says."""
+        return Rules(tuple(Rule(rule.name, rule.pattern) for rule in self.redact))
 
 
 def read_settings(folder: Path) -> ModelSettings:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agentflow_dagster.models.call_failures import CallFailed
     from agentflow_dagster.models.routing import Candidate
@@ -35,9 +35,17 @@ class Turns:
     Args:
         candidates: The best first.
         timeout: Seconds that the call may take in all.
+        shown: Redacts what is told of failures.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], timeout: float | None) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        timeout: float | None,
+        *,
+        shown: Callable[[str], str] = str,
+    ) -> None:
+        self._shown = shown
         self._candidates = candidates
         self._states = [_State() for _ in candidates]
         self._limited = timeout is not None
@@ -68,7 +76,7 @@ class Turns:
         state = self._states[self._current]
         state.tries += 1
         name = self._candidates[self._current].choice.name
-        self.history.append(f"{name}: {failure.error.message}")
+        self.history.append(self._shown(f"{name}: {failure.error.message}"))
         if not failure.again or state.tries >= MOST_TRIES:
             state.is_out = True
             return

@@ -100,6 +100,7 @@ report:
             kernel=config.kernel,
             timeout=context.timeout,
             redacted=context.redacted,
+            shown=context.shown,
             tell=context.tell,
             **({"memory_bytes": context.memory_bytes} if context.memory_bytes else {}),
         )

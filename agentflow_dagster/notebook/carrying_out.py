@@ -14,6 +14,7 @@ from nbclient.exceptions import DeadKernelError
 from agentflow_dagster.errors import NotebookFailed
 from agentflow_dagster.notebook.papermill_client import LeavingFailed, close_loop
 from agentflow_dagster.notebook.papermill_engine import replace_file
+from agentflow_dagster.notebook.shown_notebook import shown_notebook
 from agentflow_dagster.notebook.sitting import Sitting
 from agentflow_dagster.ports.notebooks import NotebookResult
 
@@ -53,11 +54,12 @@ class Work:
 
     def sitting(self, lease: Lease, *, tell: Callable[[str], object]) -> Sitting:
         """What the engine is handed; `tell` is told of each cell."""
-        name, redacted, place = self.request.notebook, self.request.redacted, self.place
+        name, place, request = self.request.notebook, self.place, self.request
 
         def save(document: object) -> None:
             if place is not None:
-                replace_file(place, redacted(_written(document)))
+                text = request.redacted(_written(document))
+                replace_file(place, shown_notebook(text, request.shown))
 
         def began(index: int, count: int) -> None:
             tell(f"{name}: cell {index + 1} of {count}")

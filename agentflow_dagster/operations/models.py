@@ -10,6 +10,7 @@ from agentflow_dagster.models import ModelPlane, read_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agentflow_dagster.engine.redaction_rules import Rules
     from agentflow_dagster.models import ModelSettings
     from agentflow_dagster.operations.project import Project
     from agentflow_dagster.ports.ledger import Ledger
@@ -43,6 +44,15 @@ def project_models(
     latest = _latest(project.root, type(secrets))
     latest.secrets = secrets
     return _plane(_Key(project, settings), latest, ledger, memo)
+
+
+def project_rules(project: Project) -> Rules:
+    """What is not shown of the data of the project's agents.
+
+    Raises:
+        UsageError: its `models.yaml` cannot be read.
+    """
+    return read_settings(project.root).rules
 
 
 class _Key:

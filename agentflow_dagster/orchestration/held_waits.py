@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from agentflow_dagster.engine.redaction_rules import NO_RULES, Rules
 from agentflow_dagster.errors import RunError, StoreError
 from agentflow_dagster.orchestration.shown import told_wait
 
@@ -45,12 +46,14 @@ class HeldWaits:
     Args:
         store: Where it is asked and answered.
         run_id, agent: Whose steps.
+        rules: By which what they ask is logged.
         waiting: What steps wait for now, and have no answer to.
     """
 
     store: HeldStore
     run_id: str
     agent: str
+    rules: Rules = NO_RULES
     waiting: dict[str, Asked] = field(default_factory=dict[str, "Asked"])
 
     async def ask(self, path: str, asked: Asked) -> None:
@@ -75,7 +78,8 @@ class HeldWaits:
 
     def told(self) -> str:
         """What is waited for, to be read by people."""
-        return "; ".join(told_wait(path, self.waiting[path]) for path in sorted(self.waiting))
+        open_ = sorted(self.waiting.items())
+        return "; ".join(told_wait(path, asked, self.rules) for path, asked in open_)
 
     async def _answered(self, path: str, asked: Asked) -> Wait:
         store = self.store

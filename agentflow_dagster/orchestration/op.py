@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from dagster import OpExecutionContext
 
+    from agentflow_dagster.engine.redaction_rules import Rules
     from agentflow_dagster.graph.plan import Plan, PlanStep
     from agentflow_dagster.orchestration.child_runs import Peers
     from agentflow_dagster.orchestration.held_waits import HeldStore
@@ -95,12 +96,12 @@ def op_body(
         if here.partial and not here.footing.reaches(step):
             context.log.info(f"{step.name!r} is skipped: the way to it was not taken.")
             return
-        kind = kinds[step.node.kind]
+        kind, rules = kinds[step.node.kind], _rules(context.resources)
         # How checks came out is not kept; what is checked is there, and may be checked again.
         if step.name in here.own and not kind.checks(step.node.with_):
-            yield from _told_again(context, plan, step, here.own[step.name])
+            yield from _told_again(context, plan, step, here.own[step.name], rules)
             return
-        held, activity = HeldWaits(waits, context.run_id, plan.agent.name), Activity()
+        held, activity = HeldWaits(waits, context.run_id, plan.agent.name, rules), Activity()
         attempt = Attempt(
             context.run_id,
             context.retry_number + 1,
@@ -161,7 +162,12 @@ def step_services(
         data=given.code.data(),
         public_url=os.environ.get(PUBLIC_URL_VARIABLE, ""),
         ledger=stores.ledger,
+        rules=_rules(resources),
     )
+
+
+def _rules(resources: object) -> Rules:
+    return cast("Any", resources).model.redaction()
 
 
 @unannotated
@@ -194,7 +200,7 @@ def _replay(context: OpExecutionContext, step: PlanStep, here: Ground) -> Iterat
 
 
 def _told_again(
-    context: OpExecutionContext, plan: Plan, step: PlanStep, own: StepOutput
+    context: OpExecutionContext, plan: Plan, step: PlanStep, own: StepOutput, rules: Rules
 ) -> Iterator[Any]:
     """Leaves as the step did whose process was gone before Dagster knew that it had ended; what it
     knows already is not told again."""
@@ -202,7 +208,7 @@ def _told_again(
     if own.port == "error":
         _tag_handled(context, plan, step.name)
     known = _known_outputs(context, step)
-    left = list(_leave(context, own.port, **shown.metadata_again(step, own)))
+    left = list(_leave(context, own.port, **shown.metadata_again(step, own, rules)))
     yield from (output for output in left if output.output_name not in known)
 
 

@@ -14,11 +14,13 @@ from agentflow_dagster.orchestration.preview import markdown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agentflow_dagster.engine.redaction_rules import Rules
     from agentflow_dagster.engine.step import StepResult
     from agentflow_dagster.errors import RunError
     from agentflow_dagster.graph.plan import PlanStep
     from agentflow_dagster.ports.stores import StepOutput
     from agentflow_dagster.ports.waits import Asked
+    from agentflow_dagster.spec.values import JsonValue
 
 _LINKS = 50
 
@@ -31,23 +33,30 @@ def metadata(step: PlanStep, done: StepResult, run_tags: Mapping[str, str]) -> d
     if not step.asset or done.result is None:
         return {}
     return {
-        "preview": MetadataValue.md(markdown(done.result.output)),
+        "preview": MetadataValue.md(markdown(done.result.output, done.rules)),
         **_notebook(done.result.notebook),
         **_links(done.result.runs, run_tags),
-        **{name: figure for name, figure in done.figures.items() if figure != ""},
+        **_figures(done.figures, done.rules),
     }
 
 
-def metadata_again(step: PlanStep, kept: StepOutput) -> dict[str, object]:
+def metadata_again(step: PlanStep, kept: StepOutput, rules: Rules) -> dict[str, object]:
     """As `metadata`, of a step of which no more is known than what is kept of it."""
     if kept.port == "error":
         return {"error": cast("Mapping[str, object]", kept.value)["message"]}
     if not step.asset:
         return {}
     beside = {"kind", "attempts", "notebook"}
-    figures = {name: it for name, it in kept.facts.items() if it != "" and name not in beside}
+    facts = {name: it for name, it in kept.facts.items() if name not in beside}
     notebook = _notebook(str(kept.facts.get("notebook") or ""))
-    return {"preview": MetadataValue.md(markdown(kept.value)), **notebook, **figures}
+    preview = MetadataValue.md(markdown(kept.value, rules))
+    return {"preview": preview, **notebook, **_figures(facts, rules)}
+
+
+def _figures(told: Mapping[str, JsonValue], rules: Rules) -> dict[str, object]:
+    """Why a model was chosen may quote what a provider said of a prompt."""
+    figures = {name: it for name, it in told.items() if it != ""}
+    return {n: rules.text(it) if isinstance(it, str) else it for n, it in figures.items()}
 
 
 def failure(problem: RunError, *, last: bool) -> Failure:
@@ -105,7 +114,7 @@ def _links(started: Sequence[str], run_tags: Mapping[str, str]) -> dict[str, Any
     return links
 
 
-def told_wait(path: str, asked: Asked) -> str:
+def told_wait(path: str, asked: Asked, rules: Rules) -> str:
     """What a step waits for."""
     match asked.kind:
         case "timer":
@@ -116,4 +125,5 @@ def told_wait(path: str, asked: Asked) -> str:
         case _:
             whom = ", ".join(asked.people) or "anyone"
             done = "approval" if asked.kind == "approval" else "an answer"
-            return f"{path!r} waits for {done} by {whom}: {asked.subject['ask']}"
+            ask = rules.text(str(asked.subject["ask"]))
+            return f"{path!r} waits for {done} by {whom}: {ask}"

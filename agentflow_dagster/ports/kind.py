@@ -48,6 +48,7 @@ class NodeContext:
         callback_token: What others show who call back; "" for kinds that are not `called_back`.
         partition: What expressions see as `run` of the run's partition; empty where it is of none.
         redacted: Takes secrets out of a text that the kind keeps somewhere itself.
+        shown: Takes out what the project's rules name, too, for a text that people look at.
         tell: Is told how far the work is, a line at a time, in the event loop's thread.
     """
 
@@ -72,6 +73,7 @@ class NodeContext:
     data: Path | None = None
     partition: JsonObject = field(default_factory=lambda: {})  # noqa: PIE807 - dict has no type
     redacted: Callable[[str], str] = field(default=str, repr=False)
+    shown: Callable[[str], str] = field(default=str, repr=False)
     tell: Callable[[str], object] = field(default=str, repr=False)
 
     @property

@@ -27,6 +27,7 @@ class NotebookRequest:
         timeout: Seconds.
         memory_bytes: Most memory that its kernel may take.
         redacted: Takes secrets out of a text that is kept.
+        shown: Takes out what the project's rules name, too, of the file that people look at.
         tell: Is told how far it is, a line at a time.
     """
 
@@ -39,6 +40,7 @@ class NotebookRequest:
     timeout: float = 300.0
     memory_bytes: int = 2 * 1024**3
     redacted: Callable[[str], str] = str
+    shown: Callable[[str], str] = str
     tell: Callable[[str], object] = str
 
 

@@ -11,7 +11,7 @@ type. Nothing is ever pickled.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -123,8 +123,8 @@ def join(body: JsonValue, parts: Mapping[str, Part]) -> Value:
             return body
 
 
-def preview(value: Value, *, limit: int = 2_000) -> str:
-    """At most `limit` characters of JSON that show what the value holds."""
+def preview(value: Value, *, limit: int = 2_000, shown: Callable[[str], str] | None = None) -> str:
+    """At most `limit` characters of JSON that show what the value holds; `shown` may hide some."""
     import orjson
 
     body = split(value)[0]
@@ -134,6 +134,8 @@ def preview(value: Value, *, limit: int = 2_000) -> str:
         import json
 
         text = json.dumps(body, ensure_ascii=False, indent=2, default=str)
+    if shown is not None:
+        text = shown(text)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from agentflow_dagster.engine.redaction_rules import NO_RULES, Rules
 from agentflow_dagster.ports.model import ModelReply, Usage
 from agentflow_dagster.ports.notebooks import NoNotebooks
 
@@ -93,6 +94,16 @@ class Adapter:
 
     def adapter(self, *_: object) -> object:
         return self.held
+
+
+@dataclass(frozen=True)
+class Models(Adapter):
+    """As `resources/model.py`."""
+
+    rules: Rules = NO_RULES
+
+    def redaction(self) -> Rules:
+        return self.rules
 
 
 @dataclass(frozen=True)

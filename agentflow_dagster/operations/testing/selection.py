@@ -13,7 +13,7 @@ from agentflow_dagster.notebook import PapermillNotebooks
 from agentflow_dagster.operations.agents import known_agents, named_files
 from agentflow_dagster.operations.check import check_file
 from agentflow_dagster.operations.diff import is_file_name
-from agentflow_dagster.operations.models import project_models
+from agentflow_dagster.operations.models import project_models, project_rules
 from agentflow_dagster.operations.own_resources import own_secrets
 from agentflow_dagster.sandbox import ChildProcess
 from agentflow_dagster.spec.diagnostics import nearest
@@ -120,6 +120,7 @@ def project_services(
         secrets=secrets,
         environment=environment,
         data=project.data,
+        rules=project_rules(project),
     )
 
 

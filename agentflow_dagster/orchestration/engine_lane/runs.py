@@ -241,7 +241,9 @@ class Execution:
         """Runs the steps until all have ended, or until those that are left wait and nothing more
         can be done; whether they have ended."""
         agent = self._made.compiled.plan.agent.name
-        self._waits = waits = RunWaits(self._run_id, agent, self._desk.writer, waited)
+        self._waits = waits = RunWaits(
+            self._run_id, agent, self._desk.writer, waited, rules=self._desk.services.rules
+        )
         activity = Activity()
         graph = asyncio.create_task(
             self._run(replace(attempt, waits=waits, activity=activity)), name=self._run_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from agentflow_dagster.engine.redaction_rules import NO_RULES, Rules
 from agentflow_dagster.orchestration.shown import told_wait
 from agentflow_dagster.stores.wait_rows import WaitRow
 from agentflow_dagster.stores.waits import digest
@@ -24,9 +25,19 @@ class RunWaits:
         run_id, agent: Whose.
         writer: Commits what is asked.
         past: What the run has asked for before.
+        rules: By which what it asks is logged.
     """
 
-    def __init__(self, run_id: str, agent: str, writer: Writer, past: Sequence[Wait] = ()) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        agent: str,
+        writer: Writer,
+        past: Sequence[Wait] = (),
+        *,
+        rules: Rules = NO_RULES,
+    ) -> None:
+        self._rules = rules
         self._run_id = run_id
         self._agent = agent
         self._writer = writer
@@ -89,7 +100,7 @@ class RunWaits:
         for path, asked_for in sorted((open_ | self._asked_here) - self._waiting.keys()):
             self._writer.group.waits.stale.append((self._run_id, path, asked_for))
         waiting = {path: asked for (path, _), asked in self._waiting.items()}
-        return "; ".join(told_wait(path, waiting[path]) for path in sorted(waiting))
+        return "; ".join(told_wait(path, waiting[path], self._rules) for path in sorted(waiting))
 
     @property
     def idle(self) -> bool:
