@@ -7,6 +7,7 @@ is not done again; a step that was under way is attempted again, and that is one
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import Counter
 from functools import partial
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
         PlanExecutionContext,
         PlanOrchestrationContext,
     )
+
+    from agentflow_dagster.stores import Stores
 
 _BEGAN = frozenset({DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED})
 _ENDED = frozenset({DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE})
@@ -89,10 +92,21 @@ def _past(instance: DagsterInstance, run_id: str) -> list[DagsterEvent]:
 def _execute(
     job_context: PlanExecutionContext, execution_plan: ExecutionPlan, *, past: list[DagsterEvent]
 ) -> Iterator[DagsterEvent]:
+    if past:
+        _take_over_calls(job_context)
     with InstanceConcurrencyContext(job_context.instance, job_context.dagster_run) as limits:
         plan = _PlanWithPast._make(execution_plan)
         plan.past = past
         yield from inner_plan_execution_iterator(job_context, plan, limits)
+
+
+def _take_over_calls(job_context: PlanExecutionContext) -> None:
+    """Calls of models that were open in the process that is gone count as lost, at their bound."""
+    builder = job_context.scoped_resources_builder
+    if "stores" in builder.resource_instance_dict:
+        resources: Any = builder.build({"stores"})
+        stores: Stores = resources.stores.open()
+        asyncio.run(stores.ledger.take_over(job_context.run_id))
 
 
 def _attempts(past: Sequence[DagsterEvent]) -> Counter[str]:

@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +17,8 @@ from dagster import DagsterEventType
 from agentflow_dagster.orchestration.storage import OrderedEventLog
 from agentflow_dagster.orchestration.warm.children import carry_out, go_on
 from agentflow_dagster.orchestration.warm.going_on import MOST, Ending
+from agentflow_dagster.ports.ledger import PlannedCall
+from agentflow_dagster.ports.model import ModelReply, Usage
 from agentflow_dagster.stores import open_stores
 from agentflow_dagster.stores.steps import PostgresStepStore
 from tests.conformance import process_lane
@@ -23,10 +26,13 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
 
     from dagster import DagsterInstance, EventLogEntry
 
+    from agentflow_dagster.ports.model import ModelRequest
     from agentflow_dagster.ports.stores import StepOutput
+    from agentflow_dagster.stores.ledger import PostgresLedger
     from tests.faults.ledger import Ledger
     from tests.orchestration.bench import Bench, Ran
 
@@ -76,6 +82,15 @@ metadata: {name: asker}
 spec:
   nodes:
     call: {kind: agent.run, with: {agent: transfer}}
+"""
+CHARGED = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: charged}
+spec:
+  budget: {perRunUsd: 2}
+  nodes:
+    asks: {kind: ai.chat, with: {prompt: How are you?}}
 """
 FEWEST, MOST_COMMITS = 30, 37
 """Commits of a run that nothing happens to: what comes at its start is one, or several."""
@@ -240,6 +255,47 @@ def test_somebody_says_whether_it_is_repeated(
         going.join()
     assert bench.ran(run_id).status == status
     assert ledger.calls("/debit").total() == 1 + approved
+
+
+class ChargedModel:
+    """Charges its calls; the process of the first dies while it is open."""
+
+    def __init__(self, ledger: PostgresLedger, mark: Path) -> None:
+        self._ledger = ledger
+        self._mark = mark
+
+    async def complete(self, request: ModelRequest, listener: object = None) -> ModelReply:
+        assert request.caller is not None
+        planned = PlannedCall(request.caller, "acme", "one", most_usd=Decimal("0.5"))
+        reservation = await self._ledger.reserve(planned)
+        if not self._mark.exists():
+            self._mark.touch()
+            await self._ledger.flush()
+            kill_self()
+        usage = Usage(7, 3, Decimal("0.25"), 12.5, "one", "acme")
+        reservation.settle(usage, "answered")
+        return ModelReply("Well.", None, usage)
+
+
+def test_a_call_that_was_open_counts_as_lost(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stay open, and be counted in no budget of a month."""
+    bench.serve(CHARGED)
+    model: Any = ChargedModel(bench.stores.ledger, tmp_path / "died")
+    monkeypatch.setattr(bench, "model", model)
+    run = process_lane.create(bench, "charged")
+    work = partial(carry_out, process_lane.asked_for(run))
+    assert process_lane.in_own_process(bench, work) == -signal.SIGKILL
+    calls = partial(bench.stores.account.calls, run=run.run_id)
+    assert [row["state"] for row in calls().to_pylist()] == ["open"]
+    assert goes_on(bench, run.run_id) == 0
+    assert bench.ran(run.run_id).status == "SUCCESS"
+    told = wait_until(lambda: rows if len(rows := calls().to_pylist()) == 2 else [])
+    assert {row["state"]: row["cost_usd"] for row in told} == {
+        "lost": Decimal("0.5"),
+        "answered": Decimal("0.25"),
+    }
 
 
 def left_unknown(bench: Bench, ledger: Ledger, policy: str) -> str:
