@@ -45,7 +45,9 @@ class StepBodies:
         self._scope = {name: value for name, value in scope.items() if name != "secret"}
         self._under_way = 0
 
-    async def run(self, body: str, index: int | None, names: Mapping[str, Value]) -> BodyRun:
+    async def run(
+        self, body: str, index: int | None, names: Mapping[str, Value], *, allowed: bool = False
+    ) -> BodyRun:
         """Runs a body once; steps of it that an earlier attempt finished are not run again."""
         inside = self._step.bodies[body]
         # A loop's only body goes without saying.
@@ -58,7 +60,7 @@ class StepBodies:
             values={**self._scope, **names},
             journal=around.journal,
         )
-        begin = replace(self._attempt, surroundings=surroundings)
+        begin = replace(self._attempt, surroundings=surroundings, allowed=allowed)
         done = await self._run(inside, begin)
         for name, failure in done.failures.items():
             raise _placed(failure, surroundings.path + name)

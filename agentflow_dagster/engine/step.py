@@ -125,6 +125,7 @@ class Attempt:
         spending: What the run's calls of models take.
         call_limits: Of the steps that the graph stands in.
         parents: Ids of the runs that the run is a child of, the nearest first.
+        allowed: Whether a person has allowed the call whose body the graph is, by its arguments.
         hear: Gives who hears what a step's model says while it says it, by the step's path.
     """
 
@@ -143,6 +144,7 @@ class Attempt:
     spending: Spending = field(default_factory=Spending)
     call_limits: tuple[CallLimit, ...] = ()
     parents: tuple[str, ...] = ()
+    allowed: bool = False
     hear: Callable[[str], Listener | None] = _nobody
 
     @classmethod
@@ -300,8 +302,10 @@ async def _attempt(
         shown=redactor.shown if services.rules.rules else str,
         tell=lambda line: attempt.tell(redactor.shown(line)),
     )
-    if step.needs_approval:
-        beside = StepWaits(attempt.waits, f"{path}.approval", redactor, limits, attempt.activity)
+    if step.needs_approval and not (attempt.allowed and step.by_arguments):
+        # Before the step's own limit of time begins.
+        where, around = f"{path}.approval", attempt.limits
+        beside = StepWaits(attempt.waits, where, redactor, around, attempt.activity)
         await approved(beside, path, step, filled)
     try:
         async with limit:

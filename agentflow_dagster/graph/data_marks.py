@@ -58,6 +58,25 @@ def data_marks(
     return reads
 
 
+def outside_arguments(checked: CheckedGraph, kinds: Catalogue) -> frozenset[str]:
+    """The nodes of a tool's body that read more than the tool's arguments say: what came from
+    outside within the body, or what stands around it. Whoever allowed the call has not seen that.
+    """
+    graph = checked.graph
+    found: set[str] = set()
+    gives: set[str] = set()
+    for name in checked.topology.order:
+        kind = kinds[graph.nodes[name].kind]
+        roots = {*templates.roots(templates.of_node(graph, name, kinds))}
+        roots |= {*kind.reads(graph.nodes[name].with_)}
+        if roots - graph.nodes.keys() - _OF_THE_CALL or roots & gives or name in checked.bodies:
+            found.add(name)
+        if name in found or kind.outside:
+            gives.add(name)
+    return frozenset(found)
+
+
+_OF_THE_CALL = frozenset({"args", "input", "env", "secret", "run"})
 _TAINTED: Marks = frozenset({"tainted"})
 
 

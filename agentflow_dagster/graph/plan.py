@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from agentflow_dagster.graph import templates
-from agentflow_dagster.graph.data_marks import NONE, Marks, data_marks
+from agentflow_dagster.graph.data_marks import NONE, Marks, data_marks, outside_arguments
 from agentflow_dagster.graph.demands import is_repeatable
 from agentflow_dagster.graph.topology import nearest_ancestors
 from agentflow_dagster.spec.canonical import canonical_json, ordered
@@ -48,6 +48,8 @@ class PlanStep:
         marks: What is to be minded of the data that it reads.
         needs_approval: Whether a person has to approve it before it runs: it changes something
             outside, by data from outside, and the agent asks for that.
+        by_arguments: Whether, in a tool's body, all that it reads from outside is in the call's
+            arguments: who has allowed the call has allowed it.
         waits: Whether it, or a step inside it, may wait for a time, a person or a call.
         on_unknown: What becomes of it where it was under way when its process ended.
         bodies: The graphs inside it, by name.
@@ -67,6 +69,7 @@ class PlanStep:
     timeout: float
     marks: Marks = NONE
     needs_approval: bool = False
+    by_arguments: bool = False
     waits: bool = False
     on_unknown: OnUnknown = "retry"
     bodies: Mapping[str, PlanBody] = field(default_factory=dict[str, "PlanBody"])
@@ -123,6 +126,7 @@ def build_plan(checked: CheckedGraph, kinds: Catalogue) -> Plan:
 def _steps(checked: CheckedGraph, kinds: Catalogue, around: Marks = NONE) -> tuple[PlanStep, ...]:
     graph, topology = checked.graph, checked.topology
     marks = data_marks(checked, kinds, around)
+    past_arguments = outside_arguments(checked, kinds)
     agent = graph.agent
     shown = _shown(checked)
     insides = {
@@ -151,6 +155,7 @@ def _steps(checked: CheckedGraph, kinds: Catalogue, around: Marks = NONE) -> tup
             on_unknown=(known := _on_unknown(node, kinds[node.kind])),
             marks=marks[name],
             needs_approval=(asks := _needs_approval(agent, kinds[node.kind], marks[name])),
+            by_arguments=name not in past_arguments,
             waits=known == "review"
             or asks
             or kinds[node.kind].may_wait(node.with_)

@@ -32,13 +32,16 @@ class BodyRun:
 class Bodies(Protocol):
     """Runs the bodies of one step, and evaluates what its config says around them."""
 
-    async def run(self, body: str, index: int | None, names: Mapping[str, Value]) -> BodyRun:
+    async def run(
+        self, body: str, index: int | None, names: Mapping[str, Value], *, allowed: bool = False
+    ) -> BodyRun:
         """Runs a body once; steps of it that an earlier attempt finished are not run again.
 
         Args:
             body: Its name.
             index: Which run of the node's bodies this is; None where each has only one.
             names: What its expressions know beside what the node knows.
+            allowed: Whether a person has seen the names and allowed what they lead to.
 
         Raises:
             RunError: one of its steps failed for good.

@@ -36,6 +36,7 @@ class ScriptedModel:
     def label(self) -> None:
         """From now on repeats what it is asked, and answers `label …` with `bug` or `other`."""
         self.requests.clear()
+        self.rules = NO_RULES
         self.answer = _label
         self.reply: Callable[[ModelRequest], ModelReply] | None = None
         self._hanging = ""
@@ -98,12 +99,10 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Models(Adapter):
-    """As `resources/model.py`."""
-
-    rules: Rules = NO_RULES
+    """As `resources/model.py`; the model of a test says which rules hold."""
 
     def redaction(self) -> Rules:
-        return self.rules
+        return getattr(self.held, "rules", NO_RULES)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,6 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.test_utils import in_process_test_workspace
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from agentflow_dagster.engine.redaction_rules import NO_RULES
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.testing import DocumentTests
 from agentflow_dagster.orchestration import names
@@ -207,7 +206,6 @@ class Bench:
         self.database_url = database_url
         self.stores = stores
         self.model = ScriptedModel()
-        self.rules = NO_RULES
         self.secrets = Secrets()
         self.data = artifacts.parent / "data"
         self.sources: Sources = ProjectSources(self.data)
@@ -221,7 +219,7 @@ class Bench:
     @property
     def resources(self) -> dict[str, Any]:
         return {
-            "model": Models(self.model, self.rules),
+            "model": Models(self.model),
             "code": Code(ChildProcess(), self.data),
             "secrets": self.secrets,
             "sources": Adapter(self.sources),
@@ -252,7 +250,6 @@ class Bench:
         self.others.clear()
         self.places.clear()
         self.model.label()
-        self.rules = NO_RULES
         self.secrets.given.values.clear()
         self.secrets.variables.clear()
         self.sources = ProjectSources(self.data)

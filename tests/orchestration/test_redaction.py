@@ -78,7 +78,7 @@ def test_what_rules_name_is_not_shown(bench: Bench, run: Callable[..., Ran]) -> 
     told = shown(bench, carried_out().run_id)
     for clear in CLEAR:
         assert clear in told  # Otherwise we do not look where it would be.
-    bench.rules = Rules((*(Rule(name) for name in BUILT_IN), Rule("case", r"CASE-\d+")))
+    bench.model.rules = Rules((*(Rule(name) for name in BUILT_IN), Rule("case", r"CASE-\d+")))
     bench.serve(agent("shows", NODES))  # With resources that have the rules.
     ran = carried_out()
     assert ran.status == "FAILURE"

@@ -75,7 +75,9 @@ class NoStepWaits:
 class NoBodies:
     """The node has no body."""
 
-    async def run(self, body: str, index: int | None, names: Mapping[str, Value]) -> BodyRun:
+    async def run(
+        self, body: str, index: int | None, names: Mapping[str, Value], *, allowed: bool = False
+    ) -> BodyRun:
         raise RunError(f"There is no body {body!r} here.")
 
     def is_external(self, body: str) -> bool:

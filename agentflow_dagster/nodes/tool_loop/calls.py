@@ -78,6 +78,7 @@ class Calls:
         most_bytes: Of an answer that the model reads.
         fails: Whether a tool that fails fails the node, rather than being told.
         tainted: Whether the model has read what comes from outside.
+        allowed: Those that a person has allowed.
         steps: What each call came to.
         runs: Of those whose body ran to its end.
     """
@@ -89,6 +90,7 @@ class Calls:
     most_bytes: int
     fails: bool
     tainted: bool = False
+    allowed: set[int] = field(default_factory=set[int])
     steps: dict[int, dict[str, Value]] = field(default_factory=dict[int, "dict[str, Value]"])
     runs: dict[int, BodyRun] = field(default_factory=dict[int, "BodyRun"])
 
@@ -129,7 +131,9 @@ class Calls:
         found: BodyRun | None = None
 
         async def run() -> BodyRun:
-            return await self.context.bodies.run(call.name, number, {"args": arguments})
+            names: dict[str, Value] = {"args": arguments}
+            allowed = number in self.allowed
+            return await self.context.bodies.run(call.name, number, names, allowed=allowed)
 
         async def work() -> Value:
             nonlocal found
@@ -182,6 +186,7 @@ class Calls:
             "dict[str, Value]", await self.context.sub_steps.once(f"approval[{number}]", work)
         )
         if said["approved"] is True:
+            self.allowed.add(number)
             return ""
         if said["by"] is None:
             return "Nobody has allowed this call in time, so it was not made."
