@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from dagster import DagsterEventType, Output
@@ -20,6 +21,7 @@ from agentflow_dagster.engine.step import (
 from agentflow_dagster.engine.unknown import run_marked_attempt
 from agentflow_dagster.errors import ChecksFailed, RunError
 from agentflow_dagster.orchestration import checks, shown
+from agentflow_dagster.orchestration.alerts_on_runs import tell_on_run
 from agentflow_dagster.orchestration.assets import LEFT, asset_output
 from agentflow_dagster.orchestration.cancellation import run_step
 from agentflow_dagster.orchestration.child_runs import ChildRuns
@@ -43,7 +45,7 @@ from agentflow_dagster.spec.document import LLM
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from dagster import OpExecutionContext
+    from dagster import DagsterInstance, OpExecutionContext
 
     from agentflow_dagster.engine.redaction_rules import Rules
     from agentflow_dagster.graph.plan import Plan, PlanStep
@@ -116,7 +118,8 @@ def op_body(
             tell=context.log.info,
             parents=ancestors(context.run.tags),
         )
-        services = step_services(context.resources, kinds, ChildRuns(context, peers))
+        children = ChildRuns(context, peers)
+        services = step_services(context.resources, kinds, children, instance=context.instance)
         work = run_marked_attempt(plan, step, attempt, services)
         if step.waits and may_give_up(context.run, context.instance):
             away = give_up(context.run, context.instance, waits)
@@ -139,7 +142,11 @@ def op_body(
 
 
 def step_services(
-    resources: object, kinds: Mapping[str, Kind[KindConfig]], agents: Agents | None = None
+    resources: object,
+    kinds: Mapping[str, Kind[KindConfig]],
+    agents: Agents | None = None,
+    *,
+    instance: DagsterInstance | None = None,
 ) -> Services:
     """What steps work with: the adapters that the project's resources hand out.
 
@@ -147,9 +154,12 @@ def step_services(
         resources: `RUN_RESOURCES`, as attributes.
         kinds: Every node kind known here.
         agents: Runs other agents; None where no step may.
+        instance: Has the runs on which alerts of budgets are told; None only logs them.
     """
     given = cast("Any", resources)
     stores: Stores = given.stores.open()
+    if instance is not None:
+        stores.ledger.on_alert = partial(tell_on_run, instance)
     secrets: Secrets = given.secrets.adapter()
     return Services(
         kinds=kinds,

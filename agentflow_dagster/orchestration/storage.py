@@ -128,7 +128,9 @@ class Runs(OwedRuns):
     _plan: tuple[str, ExecutionPlanSnapshot | None] = ("", None)
 
     def add_run_tags(self, run_id: str, new_tags: Mapping[str, str]) -> None:
-        with self._one_transaction():
+        with self._one_transaction() as connection:
+            # A run is read and then written: nobody else's tags or status may come in between.
+            connection.execute(_STATUS, {"run_id": run_id})
             super().add_run_tags(run_id, new_tags)
 
     def handle_run_event(
@@ -137,10 +139,10 @@ class Runs(OwedRuns):
         """Notes what an event makes of a run; one that is to be canceled neither starts nor is
         suspended any more, and is canceled by its process, which will have been told."""
         with self._one_transaction() as connection:
-            if event.event_type in _NOT_ONCE_CANCELING:
-                status = connection.execute(_STATUS, {"run_id": run_id}).scalar()
-                if status == DagsterRunStatus.CANCELING.value:
-                    return
+            status = connection.execute(_STATUS, {"run_id": run_id}).scalar()
+            canceling = status == DagsterRunStatus.CANCELING.value
+            if canceling and event.event_type in _NOT_ONCE_CANCELING:
+                return
             super().handle_run_event(run_id, event, update_timestamp)
 
     def get_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> ExecutionPlanSnapshot:

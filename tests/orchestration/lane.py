@@ -50,7 +50,9 @@ async def engine_with(
     bench: Bench, writer: Writer, *, most: int = MOST_RUNS
 ) -> AsyncGenerator[Engine]:
     """An engine whose runs a writer records."""
-    services = step_services(SimpleNamespace(**bench.resources), bench.kinds)
+    services = step_services(
+        SimpleNamespace(**bench.resources), bench.kinds, instance=bench.instance
+    )
     workshop = Workshop(
         bench.instance,
         bench.stores.versions,

@@ -73,8 +73,9 @@ async def serving(
         writing = asyncio.create_task(writer.run())
         writing.add_done_callback(_end_without_writer)
         stack.callback(writing.cancel)
+        services = step_services(opened, kinds, instance=instance)
         engine = Engine(
-            Desk(step_services(opened, kinds), writer, stores.steps, stores.waits),
+            Desk(services, writer, stores.steps, stores.waits),
             Workshop(instance, stores.versions, partial(compile_version, kinds=kinds), resources),
             most=_most_runs(os.environ),
         )
