@@ -6,11 +6,13 @@ the operator decides where a key is sent.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from agentflow_dagster.engine.redaction_rules import Rule, Rules
 from agentflow_dagster.errors import UsageError
@@ -27,7 +29,7 @@ Quality = Literal[1, 2, 3]
 """1 for small and quick models, 2 for capable ones, 3 for the strongest."""
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
 _Model = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-_Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$", max_length=200)]
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,199}")
 
 
 class ModelFacts(Element):
@@ -54,7 +56,7 @@ class ProviderSettings(Element):
     holds its key, or more about one that is known."""
 
     base_url: Annotated[str, StringConstraints(max_length=2_000)] | None = None
-    key_variable: _Variable | None = Field(
+    key_variable: str | None = Field(
         default=None,
         description="The environment variable that holds its key; a server without one needs none.",
     )
@@ -69,6 +71,14 @@ class ProviderSettings(Element):
     )
     requests_per_minute: int | None = Field(default=None, ge=1)
     tokens_per_minute: int | None = Field(default=None, ge=1)
+
+    @field_validator("key_variable")
+    @classmethod
+    def _named(cls, variable: str | None) -> str | None:
+        # No pattern of pydantic's: who writes the key itself here is not to read it in an error.
+        if variable is not None and not _VARIABLE.fullmatch(variable):
+            raise ValueError("write the name of an environment variable, such as ACME_API_KEY")
+        return variable
 
     @field_validator("base_url")
     @classmethod
@@ -141,6 +151,8 @@ def read_settings(folder: Path) -> ModelSettings:
     Raises:
         UsageError: it cannot be read; the message has the place.
     """
+    from agentflow_dagster.spec.diagnostics import locate
+    from agentflow_dagster.spec.parse import validated
     from agentflow_dagster.spec.yaml_reader import read_yaml
 
     path = folder / FILE
@@ -152,15 +164,15 @@ def read_settings(folder: Path) -> ModelSettings:
         source = read_yaml(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
         raise UsageError(f"{FILE} is not UTF-8.") from None
-    if source.document is None or source.diagnostics:
-        if not source.positions and not path.read_text(encoding="utf-8").strip():
-            return ModelSettings()
-        raise UsageError(f"{FILE}: {source.diagnostics[0]}")
-    try:
-        return ModelSettings.model_validate(source.document, by_alias=True, by_name=False)
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        place = "/" + "/".join(str(step) for step in first["loc"])
-        at = source.positions.get(place)
-        line = f" (line {at.line})" if at else ""
-        raise UsageError(f"{FILE}: {place}{line}: {first['msg']}.") from None
+    if source.diagnostics:
+        first = source.diagnostics[0]
+        if first.code == "AF101" and not source.positions:
+            return ModelSettings()  # Comments alone, or nothing.
+        hint = "A file of this kind begins with `providers:`, `models:` or the like."
+        told = replace(first, hint=hint) if first.code == "AF101" else first
+        raise UsageError(str(told.at(FILE, None)))
+    settings = validated(ModelSettings, source.document or {})
+    if isinstance(settings, ModelSettings):
+        return settings
+    first = settings[0]
+    raise UsageError(str(first.at(FILE, locate(source.positions, first.pointer))))

@@ -32,10 +32,10 @@ def test_every_built_in_rule_may_be_named(tmp_path: Path) -> None:
         ("pasport", "no built-in rule 'pasport': write card, iban"),
         ("{name: case, pattern: '(a+'}", r"missing \)"),
         ("{name: case}", "no built-in rule 'case'"),
-        ("{name: 'a b', pattern: x}", "match pattern"),
+        ("{name: 'a b', pattern: x}", "must match"),
     ],
 )
 def test_a_bad_rule_is_told_with_its_place(tmp_path: Path, said: str, told: str) -> None:
     (tmp_path / "models.yaml").write_text(f"redact:\n  - email\n  - {said}\n")
-    with pytest.raises(UsageError, match=rf"models.yaml: /redact/1.*.*{told}"):
+    with pytest.raises(UsageError, match=rf"models.yaml:3:.*{told}"):
         read_settings(tmp_path)
