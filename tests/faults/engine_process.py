@@ -23,7 +23,7 @@ from agentflow_dagster.sandbox import ChildProcess
 from agentflow_dagster.sources import ProjectSources
 from agentflow_dagster.stores import open_stores
 from agentflow_dagster.stores.artifacts import ArtifactFolder
-from tests.orchestration.adapters import Adapter, Code, OpenStores, ScriptedModel, Secrets
+from tests.orchestration.adapters import Adapter, Code, Models, OpenStores, ScriptedModel, Secrets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -91,7 +91,7 @@ async def _serve(settings: Settings) -> None:
     socket = Path(settings.socket)
     with open_stores(settings.url, Path(settings.artifacts)) as stores:
         resources = {
-            "model": Adapter(ScriptedModel()),
+            "model": Models(ScriptedModel()),
             "code": Code(ChildProcess()),
             "secrets": Secrets(variables=dict(settings.variables)),
             "sources": Adapter(ProjectSources(socket.parent)),
