@@ -79,7 +79,7 @@ class Choice:
 
 
 class Chooser:
-    """Knows what is configured; reads it anew each time, so that a change takes effect.
+    """Knows what is configured; asks for keys anew each time, so that a change takes effect.
 
     Args:
         lookup: Environment variables and secrets by name.
@@ -97,6 +97,7 @@ class Chooser:
         self._lookup = lookup
         self._settings = settings or ModelSettings()
         self._provider_of = provider_of
+        self._all = self._with_the_projects()
 
     def choose(self, asked: str | None) -> Choice:
         """The model that a name means; the default where there is none.
@@ -115,10 +116,9 @@ class Chooser:
             raise _refusal(
                 name, OFFLINE, "There is no such offline model.", f"Use {OFFLINE_MODEL}."
             )
-        ready = self._ready()
-        if not ready or name == OFFLINE_MODEL:
+        if name == OFFLINE_MODEL or self.is_offline:
             return Choice(OFFLINE, OFFLINE_MODEL.partition("/")[2], OFFLINE, is_local=True)
-        choice = self._named(name, ready) if name else self._default(ready)
+        choice = self._named(name) if name else self._default()
         allowed = self._settings.allowed_providers
         if allowed is not None and choice.provider not in allowed:
             raise _refusal(
@@ -132,17 +132,16 @@ class Chooser:
     @property
     def is_offline(self) -> bool:
         """Whether no provider is configured."""
-        return not self._ready()
+        return not any(map(self._is_ready, self._all))
 
     def _ready(self) -> tuple[Provider, ...]:
         """The providers that can be called, in the order in which they give the default model."""
-        return tuple(
-            provider
-            for provider in self._all()
-            if self._has_address(provider) or provider.is_configured(self._lookup)
-        )
+        return tuple(filter(self._is_ready, self._all))
 
-    def _all(self) -> tuple[Provider, ...]:
+    def _is_ready(self, provider: Provider) -> bool:
+        return self._has_address(provider) or provider.is_configured(self._lookup)
+
+    def _with_the_projects(self) -> tuple[Provider, ...]:
         """Those that the project adds, then our table's, with what the project says of them."""
         said = self._settings.providers
         own = (Provider(name) for name in said if by_name(name) is None)
@@ -163,7 +162,8 @@ class Chooser:
         said = self._settings.providers.get(provider.name)
         return said is not None and said.base_url is not None
 
-    def _default(self, ready: tuple[Provider, ...]) -> Choice:
+    def _default(self) -> Choice:
+        ready = self._ready()
         provider = next((p for p in ready if p.default), None)
         if provider is None:
             raise _refusal(
@@ -174,25 +174,28 @@ class Chooser:
             )
         return self._of(provider, provider.default)
 
-    def _named(self, asked: str, ready: tuple[Provider, ...]) -> Choice:
+    def _named(self, asked: str) -> Choice:
         provider_name, model = self._provider_and_model(asked)
-        provider = next((p for p in self._all() if p.name == provider_name), None)
+        provider = next((p for p in self._all if p.name == provider_name), None)
         if provider is None or not (provider.settings or self._has_address(provider)):
             raise _refusal(
                 asked,
                 provider_name,
                 f"AgentFlow does not know whose key {provider_name} is called with.",
                 f"Say it in models.yaml: providers: {{{provider_name}: {{keyVariable: …}}}}; or "
-                f"name a model of: {', '.join(p.name for p in ready)}.",
+                f"name a model of: {self._named_ready()}.",
             )
-        if provider not in ready:
+        if not self._is_ready(provider):
             raise _refusal(
                 asked,
                 provider.name,
                 f"{provider.name} is not configured, and {asked!r} is one of its models.",
-                f"Set {provider.settings}, or name a model of: {', '.join(p.name for p in ready)}.",
+                f"Set {provider.settings}, or name a model of: {self._named_ready()}.",
             )
         return self._of(provider, model)
+
+    def _named_ready(self) -> str:
+        return ", ".join(provider.name for provider in self._ready())
 
     def _of(self, provider: Provider, model: str) -> Choice:
         said = self._settings.providers.get(provider.name)
