@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _WAITING = 4096
 """Connections that may wait to be accepted: thousands may call in the same moment."""
 
+_KEPT_SECONDS = 600
+"""How long an idle connection stays: one that ends just as it is used again looks like a fault."""
+
 
 class Exchange:
     """One request and its reply."""
@@ -119,6 +122,7 @@ class Thread:
             server_header=False,
             date_header=False,
             backlog=_WAITING,
+            timeout_keep_alive=_KEPT_SECONDS,
         )
         self._server = uvicorn.Server(config)
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
