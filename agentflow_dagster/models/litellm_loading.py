@@ -8,8 +8,10 @@ import os
 import sys
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -35,6 +37,7 @@ def load_litellm() -> ModuleType:
     library.disable_aiohttp_transport = True
     _have_it_try_once()
     _have_it_write_no_tracebacks()
+    _have_it_keep_clients_apart()
     # Its warnings are about its own logging queue, which we do not use.
     logging.getLogger("LiteLLM").setLevel(logging.ERROR)
     return library
@@ -59,7 +62,7 @@ async def close_connections() -> None:
     if "litellm" not in sys.modules:
         return
     cache: Any = load_litellm().in_memory_llm_clients_cache
-    here = f"-{id(asyncio.get_running_loop())}"
+    here: str = cache.update_cache_key_with_event_loop("")
     for key in [key for key in cache.cache_dict if key.endswith(here)]:
         client = cache.cache_dict.pop(key)
         cache.ttl_dict.pop(key, None)
@@ -98,3 +101,37 @@ def _have_it_write_no_tracebacks() -> None:
     told = SimpleNamespace(**vars(traceback) | {"format_exc": format_exc})
     for module in (utils, streaming_handler):
         vars(module)["traceback"] = told
+
+
+def _have_it_keep_clients_apart() -> None:
+    """Keeps LiteLLM from using a connection of an event loop that has ended: its client for streams
+    serves all loops, and its others are known by their loop's address, which the next one takes."""
+    import litellm
+    from litellm.caching.llm_caching_handler import LLMClientCache
+
+    library: Any = litellm
+    numbers: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
+    upwards = count(1)
+
+    def of_this_loop(_: object, key: str) -> str:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return key
+        if loop not in numbers:
+            numbers[loop] = next(upwards)
+        return f"{key}-{numbers[loop]}"
+
+    cache: Any = LLMClientCache
+    cache.update_cache_key_with_event_loop = of_this_loop
+    library.module_level_aclient = _ClientOfTheLoop()
+
+
+class _ClientOfTheLoop:
+    """The client of the event loop that runs, wherever LiteLLM takes the one of its module."""
+
+    def __getattr__(self, name: str) -> object:
+        from litellm.llms.custom_httpx import http_handler
+
+        clients: Any = http_handler
+        return getattr(clients.get_async_httpx_client("module_level"), name)

@@ -15,7 +15,9 @@ import pytest
 
 from agentflow_dagster.errors import ModelError
 from agentflow_dagster.models import ModelPlane, close_connections
+from agentflow_dagster.models.litellm_loading import load_litellm
 from agentflow_dagster.ports.model import Message, ModelReply, ModelRequest
+from agentflow_dagster.testing import Answer, ModelServer
 from tests.support.openai_server import OpenAIServer, Scripted
 
 if TYPE_CHECKING:
@@ -25,12 +27,28 @@ pytestmark = pytest.mark.usefixtures("_closed_connections")
 
 KEY = "sk-test-0123456789abcdef"
 MINI = "gpt-4o-mini"
+EACH_PROTOCOL = (
+    "openai/gpt-4o-mini",
+    "anthropic/claude-haiku-4-5",
+    "gemini/gemini-2.5-flash",
+    "ollama_chat/qwen3",
+)
 ANSWER: JsonSchema = {
     "type": "object",
     "properties": {"n": {"type": "integer"}},
     "required": ["n"],
     "additionalProperties": False,
 }
+
+
+class Ear:
+    """Listens."""
+
+    def text(self, piece: str) -> None:
+        assert piece
+
+    def again(self) -> None:
+        """Nothing is kept."""
 
 
 async def ask(
@@ -72,6 +90,32 @@ def test_the_connections_of_an_event_loop_end_with_it() -> None:
         assert not [one for one in here if one.raddr and one.raddr.port == port]
         asyncio.run(ask_and_close())
         assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("model", EACH_PROTOCOL)
+def test_an_event_loop_takes_no_connection_of_one_that_has_ended(model: str, *, streamed: bool):
+    """As in a process that carries out steps, each in a loop of its own."""
+
+    async def complete() -> str:
+        request = ModelRequest((Message("user", "Hello?"),), model=model)
+        plane = ModelPlane(server.environment(model.partition("/")[0].removesuffix("_chat")))
+        reply = await plane.complete(request, Ear() if streamed else None)
+        await close_connections()
+        return reply.text
+
+    with ModelServer([Answer("Hi.")]) as server:
+        assert [asyncio.run(complete()) for _ in range(3)] == ["Hi."] * 3
+        assert len(server.received) == 3
+
+
+def test_clients_are_not_known_by_an_address_that_the_next_event_loop_may_have():
+    cache: Any = load_litellm().in_memory_llm_clients_cache
+
+    async def key() -> str:
+        return cache.update_cache_key_with_event_loop("")
+
+    assert len({asyncio.run(key()) for _ in range(20)}) == 20
 
 
 async def test_an_answer_with_its_usage_and_price():

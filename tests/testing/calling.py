@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from agentflow_dagster.models.litellm_loading import load_litellm
 
 if TYPE_CHECKING:
     from agentflow_dagster.testing import ModelServer
@@ -33,17 +34,6 @@ TOOL = {
         },
     },
 }
-
-
-def load_litellm() -> Any:
-    """The library; it asks for nothing over the network."""
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    import litellm
-
-    library: Any = litellm
-    library.suppress_debug_info = True
-    library.disable_hf_tokenizer_download = True
-    return library
 
 
 def provider_of(tried: str) -> str:

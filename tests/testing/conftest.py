@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from agentflow_dagster.models.litellm_loading import close_connections, load_litellm
 from agentflow_dagster.testing import Answer, ModelServer
-from tests.testing.calling import load_litellm
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -32,4 +32,4 @@ async def litellm() -> AsyncIterator[object]:
     """The library. Its connections are of the session's event loop, and closed at its end."""
     library = load_litellm()
     yield library
-    await library.close_litellm_async_clients()
+    await close_connections()

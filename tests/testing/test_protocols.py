@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentflow_dagster.models.litellm_loading import load_litellm
 from agentflow_dagster.testing import Answer, Call, ModelServer, Price
-from tests.testing.calling import MODELS, TOOL, arguments, call, load_litellm, provider_of
+from tests.testing.calling import MODELS, TOOL, arguments, call, provider_of
 
 if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonSchema
