@@ -43,12 +43,12 @@ class LiveLines:
                 node, what, said = event.node, event.state, event.error
                 if event.port:
                     what = f"output {event.port}"
-                figures = [_milliseconds(event.latency_ms)]
+                figures = [_milliseconds(event.latency_ms), *self._taken(event)]
                 if event.wait_seconds is not None:
                     figures = [f"in {event.wait_seconds:g} s"]
             case AssetMade():
                 node, what, said = event.node, "materialized", ""
-                figures = [_milliseconds(event.latency_ms), *self._of_asset(event)]
+                figures = [_milliseconds(event.latency_ms), *self._taken(event)]
             case _:
                 assert_never(event)
         at = datetime.fromtimestamp(event.at).strftime("%H:%M:%S.%f")[:-3]  # noqa: DTZ006 - local
@@ -68,7 +68,7 @@ class LiveLines:
         took = _milliseconds((event.at - began) * 1000) if began is not None else ""
         return [took, f"${cost:.6f}" if cost is not None else ""]
 
-    def _of_asset(self, event: AssetMade) -> list[str]:
+    def _taken(self, event: AssetMade | StepChanged) -> list[str]:
         taken = event.figures
         if not taken.model:
             return []

@@ -94,7 +94,7 @@ def past_runs(project: Project, agent: str | None, *, limit: int = 50) -> list[P
     # One opening of the stores keeps an embedded database up for both.
     with project_stores(project) as stores:
         found = list_runs(project, agent, limit=limit)
-        costs = stores.steps.costs([run.run_id for run in found])
+        costs = stores.account.costs([run.run_id for run in found])
     return [
         PastRun(
             run_id=run.run_id,

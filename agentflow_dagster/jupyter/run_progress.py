@@ -77,9 +77,9 @@ class RunProgress:
             case RunChanged():
                 return self._run(event)
             case StepChanged():
-                return self._step(event)
+                return self._step(event).taking(event)
             case AssetMade():
-                return self._asset(event)
+                return self.taking(event)
             case _:
                 assert_never(event)
 
@@ -135,7 +135,8 @@ class RunProgress:
         line = Line(event.at, event.node, text, tone)
         return progress.saying(line) if text else progress
 
-    def _asset(self, event: AssetMade) -> RunProgress:
+    def taking(self, event: AssetMade | StepChanged) -> RunProgress:
+        """With what a node's calls of models took, where it made any."""
         taken = event.figures
         if not taken.model:
             return self

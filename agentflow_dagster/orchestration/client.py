@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from agentflow_dagster.errors import RunError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from agentflow_dagster.spec.values import JsonObject
+    from agentflow_dagster.spec.values import JsonObject, JsonValue
 
 REPOSITORY = "__repository__"
 NEW_LOCATIONS_PATH = "/agentflow/new_locations"
@@ -84,7 +84,15 @@ query Failures($id: ID!, $after: String) {
         ... on ExecutionStepFailureEvent {
           stepKey
           error { message }
-          failureMetadata { description }
+          failureMetadata {
+            description
+            metadataEntries {
+              label
+              ... on FloatMetadataEntry { floatValue }
+              ... on IntMetadataEntry { intValue }
+              ... on TextMetadataEntry { text }
+            }
+          }
         }
         ... on RunFailureEvent { message error { message } }
       }
@@ -161,6 +169,19 @@ class RunTold(TypedDict):
     endTime: float | None
     tags: list[Tag]
     stepStats: NotRequired[list[StepTold]]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureTold:
+    """Why a step or a run failed.
+
+    Args:
+        message: What is told of it.
+        facts: What its attempts took, as on a materialization; nothing where no model was asked.
+    """
+
+    message: str
+    facts: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,17 +313,17 @@ class DagsterClient:
         filter_ = {"tags": [{"key": k, "value": v} for k, v in tags.items()]} if tags else {}
         return self._ask(_RUNS, {"filter": filter_, "limit": limit})["runsOrError"]["results"]
 
-    def failures(self, run_id: str) -> dict[str, str]:
+    def failures(self, run_id: str) -> dict[str, FailureTold]:
         """What went wrong, by step key; "" is the run itself."""
-        told: dict[str, str] = {}
+        told: dict[str, FailureTold] = {}
         cursor: str | None = None
         while True:
             page = self._ask(_FAILURES, {"id": run_id, "after": cursor})["logsForRun"]
             for event in page["events"]:
                 if event["__typename"] == "ExecutionStepFailureEvent":
-                    told[event["stepKey"]] = _said(event)
+                    told[event["stepKey"]] = FailureTold(_said(event), _facts(event))
                 elif event["__typename"] == "RunFailureEvent":
-                    told[""] = _said(event) or event["message"]
+                    told[""] = FailureTold(_said(event) or event["message"])
             if not page["hasMore"]:
                 return told
             cursor = page["cursor"]
@@ -338,6 +359,16 @@ def _said(event: dict[str, Any]) -> str:
     described: dict[str, Any] = event.get("failureMetadata") or {}
     error: dict[str, Any] = event.get("error") or {}
     return str(described.get("description") or error.get("message") or "")
+
+
+def _facts(event: dict[str, Any]) -> dict[str, JsonValue]:
+    """What a step that failed took, among what is told of it."""
+    described: dict[str, Any] = event.get("failureMetadata") or {}
+    found: dict[str, JsonValue] = {}
+    for entry in described.get("metadataEntries") or ():
+        kinds = ("floatValue", "intValue", "text")
+        found[entry["label"]] = next((entry[kind] for kind in kinds if kind in entry), None)
+    return found
 
 
 def code_server_answers(host: str, port: int) -> bool:

@@ -73,7 +73,8 @@ def read_event(id_: int, type_: str, text: str, agent: str) -> LiveEvent | None:
         return None
     if type_ == MADE:
         made = data["materialization"]
-        key, (took, figures) = "/".join(made["asset_key"]["path"]), _figures(made)
+        key, told = "/".join(made["asset_key"]["path"]), _told(made)
+        took, figures = _milliseconds(told.get("latency_ms")), _figures(told)
         return AssetMade(EventId(id_), at, run_id, whose, node, key, took, figures)
     return StepChanged(
         *(EventId(id_), at, run_id, whose, node, STEP_STATES[type_]),
@@ -81,16 +82,21 @@ def read_event(id_: int, type_: str, text: str, agent: str) -> LiveEvent | None:
         latency_ms=_milliseconds(data.get("duration_ms")),
         wait_seconds=data.get("seconds_to_wait"),
         error=_error(event, data),
+        figures=_figures(_told(data.get("user_failure_data") or data.get("expectation_result"))),
     )
 
 
-def _figures(made: Mapping[str, Any]) -> tuple[float | None, Figures]:
-    """Milliseconds and what a materialization took, by its metadata."""
+def _told(described: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The metadata of a part of an event, by its labels."""
     told: dict[str, Any] = {}
-    for entry in made["metadata_entries"]:
+    for entry in (described or {}).get("metadata_entries") or ():
         value = entry["entry_data"]
         told[entry["label"]] = value.get("value", value.get("text"))
-    return _milliseconds(told.get("latency_ms")), Figures(
+    return told
+
+
+def _figures(told: Mapping[str, Any]) -> Figures:
+    return Figures(
         tokens_in=int(told.get("tokens_in") or 0),
         tokens_out=int(told.get("tokens_out") or 0),
         cost_usd=told.get("cost_usd"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.engine.outputs import agent_outputs
-from agentflow_dagster.orchestration.client import FINISHED
+from agentflow_dagster.orchestration.client import FINISHED, FailureTold
 from agentflow_dagster.orchestration.names import INPUT, step_key
 from agentflow_dagster.orchestration.partitions import PARTITION
 from agentflow_dagster.spec.values import split
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.client import DagsterClient, StepTold
     from agentflow_dagster.ports.stores import StepOutput, StepStore
     from agentflow_dagster.spec.values import JsonObject, JsonValue
+
+_NO_FAILURE = FailureTold("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def read_record(
         first_step_ms=_ms(since, min(starts)) if starts else None,
         latency_ms=_ms(since, told["endTime"]) if told["endTime"] else None,
         url=client.run_url(run_id),
-        error=failures.get("", ""),
+        error=failures[""].message if "" in failures else "",
     )
 
 
@@ -146,13 +148,14 @@ def _node(
     name: str,
     stats: Mapping[str, StepTold],
     stored: StepOutput | None,
-    failures: Mapping[str, str],
+    failures: Mapping[str, FailureTold],
 ) -> NodeRecord:
-    facts: Mapping[str, JsonValue] = stored.facts if stored else {}
     key = step_key(plan.agent.name, name)
+    failure = failures.get(key, _NO_FAILURE)
+    facts: Mapping[str, JsonValue] = stored.facts if stored else failure.facts
     told = stats.get(key) or _unreached(key)
     status = told["status"] or "NOT_RUN"
-    error = failures.get(key, "")
+    error = failure.message
     if stored is not None and stored.port == "error":
         status, error = "HANDLED_ERROR", str(cast("JsonObject", stored.value)["message"])
     began, ended = told["startTime"], told["endTime"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dagster import ExpectationResult, Failure, MetadataValue
 
+from agentflow_dagster.engine.spending import figures
 from agentflow_dagster.errors import CodeError, NotebookFailed
 from agentflow_dagster.orchestration.names import PARENT_RUN_TAG
 from agentflow_dagster.orchestration.preview import markdown
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.spec.values import JsonValue
 
 _LINKS = 50
+_FIGURES = ("tokens_in", "tokens_out", "cost_usd", "model", "provider")
 
 
 def metadata(step: PlanStep, done: StepResult, run_tags: Mapping[str, str]) -> dict[str, object]:
@@ -88,6 +90,9 @@ def described(problem: RunError) -> dict[str, object]:
         told["stdout"] = MetadataValue.md(f"```\n{problem.stdout}\n```")
     if isinstance(problem, NotebookFailed):
         told |= _notebook(problem.notebook)
+    if problem.usage:
+        taken = figures(problem.usage)
+        told |= {name: taken[name] for name in _FIGURES if taken.get(name, "") != ""}
     return told
 
 

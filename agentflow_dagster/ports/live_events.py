@@ -40,6 +40,10 @@ class Figures:
     model: str = ""
     provider: str = ""
 
+    def to_json(self) -> JsonObject:
+        """The fields that `--json` prints."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 @dataclass(frozen=True, slots=True)
 class RunChanged:
@@ -82,6 +86,7 @@ class StepChanged:
         latency_ms: Milliseconds of its last attempt, with `succeeded`.
         wait_seconds: Until its next attempt, with `retrying`.
         error: What went wrong; "" where nothing did.
+        figures: What its attempts took, with `failed` and `handled`.
     """
 
     id: EventId
@@ -94,6 +99,7 @@ class StepChanged:
     latency_ms: float | None = None
     wait_seconds: float | None = None
     error: str = ""
+    figures: Figures = Figures()
 
     def to_json(self) -> JsonObject:
         """The fields that `--json` prints."""
@@ -106,6 +112,7 @@ class StepChanged:
             "latency_ms": self.latency_ms,
             "wait_seconds": self.wait_seconds,
             "error": self.error,
+            **self.figures.to_json(),
         }
 
 
@@ -136,11 +143,7 @@ class AssetMade:
             "node": self.node,
             "asset": self.asset,
             "latency_ms": self.latency_ms,
-            "tokens_in": self.figures.tokens_in,
-            "tokens_out": self.figures.tokens_out,
-            "cost_usd": self.figures.cost_usd,
-            "model": self.figures.model,
-            "provider": self.figures.provider,
+            **self.figures.to_json(),
         }
 
 

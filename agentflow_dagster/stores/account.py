@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from agentflow_dagster.stores.engine import transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
     from decimal import Decimal
 
@@ -38,6 +38,12 @@ COPY (
     AND (%(run)s IS NULL OR run_id = %(run)s
          OR (parents <> '{}' AND parents @> ARRAY[%(run)s]::text[]))
 ) TO STDOUT (FORMAT csv)"""
+_COSTS = sa.text("""
+SELECT asked.run, sum(calls.cost_usd), bool_and(calls.cost_usd IS NOT NULL)
+FROM unnest(CAST(:runs AS text[])) AS asked (run)
+JOIN agentflow.model_calls AS calls
+  ON calls.run_id = asked.run OR (calls.parents <> '{}' AND calls.parents @> ARRAY[asked.run])
+WHERE calls.state <> 'open' GROUP BY asked.run""")
 _BUDGETS = sa.text("""
 SELECT b.scope, b.month, b.limit_usd, b.spent_usd, b.leased_usd,
   (SELECT array_agg(a.percent ORDER BY a.percent) FROM agentflow.budget_alerts AS a
@@ -107,6 +113,24 @@ class Account:
             cursor = cast("Any", connection.connection.cursor())
             cursor.copy_expert(cursor.mogrify(_READ, given), buffer)
         return _table(buffer)
+
+    def costs(self, runs: Sequence[str]) -> Mapping[str, float | None]:
+        """USD of each run with its children, as far as calls have ended; None where a price is not
+        known.
+
+        Raises:
+            StoreError: the database cannot be reached.
+        """
+        with transaction(self._engine) as connection:
+            found = {
+                run: (cost, priced)
+                for run, cost, priced in connection.execute(_COSTS, {"runs": [*runs]}).tuples()
+            }
+        return {
+            run: float(cost) if priced else None
+            for run in runs
+            for cost, priced in [found.get(run, (0, True))]
+        }
 
     def budgets(self, month: date) -> list[BudgetState]:
         """The budgets of a month, by their names.

@@ -92,20 +92,6 @@ class PostgresStepStore:
         """Every finished step of a run, by node."""
         return self._read(step_outputs.c.run_id == run_id)
 
-    def costs(self, runs: Sequence[str]) -> Mapping[str, float | None]:
-        """USD of each run, as far as its steps have ended; None where a price is not known."""
-        which = sa.select(step_outputs.c.run_id, step_outputs.c.facts).where(
-            step_outputs.c.run_id.in_(runs)
-        )
-        found: dict[str, float | None] = dict.fromkeys(runs, 0.0)
-        with transaction(self._engine) as connection:
-            for run_id, facts in connection.execute(which).tuples():
-                if "tokens_in" not in facts:
-                    continue  # It asked no model.
-                before, cost = found[run_id], facts.get("cost_usd")
-                found[run_id] = None if before is None or cost is None else before + cost
-        return found
-
     def newest_run_with(self, agent_runs: Sequence[str], nodes: Sequence[str]) -> str | None:
         """The first of `agent_runs` (newest first) that has an output for every one of `nodes`."""
         wanted = set(nodes)

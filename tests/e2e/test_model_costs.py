@@ -47,6 +47,20 @@ spec:
   nodes:
     ask: {kind: ai.chat, with: {prompt: How are you?}}
 """
+IN_VAIN = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: pays-in-vain}
+spec:
+  defaults: {llm: {model: acme/one, maxTokens: 100}}
+  nodes:
+    before: {kind: ai.chat, with: {prompt: How are you?}}
+    unfit:
+      kind: ai.extract
+      with:
+        text: "{{before.output.text}}"
+        schema: {type: object, required: [city], properties: {city: {type: string}}}
+"""
 MATERIALIZED = """
 query Materialized($run: ID!) {
   runOrError(runId: $run) {
@@ -174,6 +188,35 @@ def test_a_run_costs_the_same_wherever_one_looks(
     assert ledger - lost == running.acme.bill().usd - ACME_PRICE.of(cut.answer)
 
 
+@pytest.mark.parametrize(
+    "tags",
+    [
+        pytest.param({}, id="engine"),
+        pytest.param({LANE_TAG: "warm"}, marks=pytest.mark.soak, id="process"),
+    ],
+)
+def test_a_failed_step_costs_what_it_has_asked_for(
+    running: Running, deployed: Callable[[str], Plan], tags: dict[str, str]
+) -> None:
+    reply = Answer('{"town": "Ulm"}', tokens_in=53, tokens_out=17)
+    running.acme.answer_with([reply], forget=True)
+    record = running.run(deployed(IN_VAIN), {}, **tags)
+    assert record.status == "FAILURE"
+    before, unfit = record.nodes
+    asked = len(running.acme.received)
+    assert asked > 2
+    assert before.tokens_in == 53
+    assert unfit.status == "FAILURE"
+    assert (unfit.tokens_in, unfit.tokens_out) == (53 * (asked - 1), 17 * (asked - 1))
+    assert (unfit.model, unfit.provider) == ("one", "acme")
+    billed = running.acme.bill().usd
+    assert sum(row["cost_usd"] for row in rows_of(running, record.run_id)) == billed
+    assert record.cost_usd is not None
+    assert record.cost_usd == pytest.approx(float(billed), abs=1e-12)
+    costs = running.platform.stores.account.costs([record.run_id, "none"])
+    assert costs == {record.run_id: float(billed), "none": 0.0}
+
+
 def test_a_run_without_enough_of_a_budget_asks_nobody(
     running: Running, deployed: Callable[[str], Plan]
 ) -> None:
@@ -181,7 +224,8 @@ def test_a_run_without_enough_of_a_budget_asks_nobody(
     plan = deployed(POOR)
     record = running.run(plan, {})
     assert record.status == "FAILURE"
-    said = "; ".join(running.platform.client.failures(record.run_id).values())
+    failures = running.platform.client.failures(record.run_id)
+    said = "; ".join(failure.message for failure in failures.values())
     assert "A call of 'one' needs" in said
     assert f"of the 0.0001 USD that run {record.run_id} may spend 0.0001 USD are left" in said
     assert running.acme.received == ()

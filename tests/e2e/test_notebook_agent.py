@@ -71,7 +71,7 @@ def test_a_failure_names_the_cell_and_its_line(running: Running) -> None:
     (failed,) = record.nodes
     assert f"{place}, line 4: ZeroDivisionError: division by zero" in failed.error
     failures = running.platform.client.failures(record.run_id)
-    assert any(place in said for said in failures.values())
+    assert any(place in failure.message for failure in failures.values())
 
 
 def test_an_edit_makes_that_cells_asset_and_what_follows_stale() -> None:

@@ -39,6 +39,16 @@ def told(*events: LiveEvent) -> RunProgress:
     return progress
 
 
+def test_a_step_that_failed_has_cost_what_it_asked_for() -> None:
+    taken = Figures(tokens_in=30, tokens_out=12, cost_usd=0.002, model="one", provider="acme")
+    progress = told(
+        step(1, "first", "started"), step(2, "first", "failed", error="Unfit.", figures=taken)
+    )
+    node = progress.nodes["first"]
+    assert (node.state, node.tokens, node.cost) == ("failed", 42, 0.002)
+    assert progress.lines[-1].text == "42 tokens, $0.0020, one"
+
+
 def test_before_anything_all_wait() -> None:
     assert told().nodes == {"first": NodeState("waiting"), "second": NodeState("waiting")}
 

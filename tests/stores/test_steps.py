@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from agentflow_dagster.spec.values import JsonValue, Value
+    from agentflow_dagster.spec.values import Value
 
 
 @pytest.fixture
@@ -91,21 +91,6 @@ def test_nothing_of_a_value_is_shown_in_an_error(steps: PostgresStepStore) -> No
     with pytest.raises(StoreError, match="too long") as raised:
         steps.put("run", "n" * 300, StepOutput("result", "a secret"))
     assert "a secret" not in f"{raised.value} {raised.value.__cause__}"
-
-
-def test_costs_of_runs(steps: PostgresStepStore) -> None:
-    def put(run: str, node: str, **facts: JsonValue) -> None:
-        steps.put(run, node, StepOutput("result", None, facts))
-
-    put("r1", "a", tokens_in=1, cost_usd=0.25)
-    put("r1", "b", tokens_in=1, cost_usd=0.5)
-    put("r1", "c")
-    put("r2", "a", tokens_in=1, cost_usd=0.25)
-    put("r2", "b", tokens_in=1, cost_usd=None)
-    put("r3", "a")
-    put("other", "a", tokens_in=1, cost_usd=9.0)
-    wanted = {"r1": 0.75, "r2": None, "r3": 0.0, "none": 0.0}
-    assert steps.costs(list(wanted)) == wanted
 
 
 def test_body_can_be_read_as_json_by_sql(steps: PostgresStepStore, engine: sa.Engine) -> None:
