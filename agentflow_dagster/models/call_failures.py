@@ -10,6 +10,7 @@ import json
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agentflow_dagster.engine.redaction import Redactor
@@ -209,9 +210,14 @@ def _failure(
 def _detail(error: Exception, choice: Choice) -> str:
     text = _PREAMBLE.sub("", str(getattr(error, "message", error)))
     if choice.key:
-        text = Redactor((choice.key,)).text(text)
+        text = _without(choice.key).text(text)
     text = " ".join(_KEY_LIKE.sub("***", text).split())
     return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 1]}…"
+
+
+@lru_cache(maxsize=64)
+def _without(key: str) -> Redactor:
+    return Redactor((key,))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

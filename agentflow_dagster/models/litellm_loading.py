@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,12 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from collections.abc import Generator
     from types import ModuleType
+
+_OF_THE_PRICE_LIST = frozenset({"openai", "anthropic", "gemini", "cohere", "cohere_chat"})
+"""Providers of whose models LiteLLM knows what its list of prices says. Others it may ask."""
+
+_PRICES_CHANGED = "_invalidate_model_cost_lowercase_map"
+"""What LiteLLM calls where its list of prices has changed."""
 
 
 @cache
@@ -38,6 +44,7 @@ def load_litellm() -> ModuleType:
     _have_it_try_once()
     _have_it_write_no_tracebacks()
     _have_it_keep_clients_apart()
+    _have_it_look_models_up_once()
     # Its warnings are about its own logging queue, which we do not use.
     logging.getLogger("LiteLLM").setLevel(logging.ERROR)
     return library
@@ -135,3 +142,34 @@ class _ClientOfTheLoop:
 
         clients: Any = http_handler
         return getattr(clients.get_async_httpx_client("module_level"), name)
+
+
+def _have_it_look_models_up_once() -> None:
+    """Keeps LiteLLM from reading what it knows of a model eight times a call, each time anew. It
+    forgets that where it is told new prices, as it does what it keeps itself."""
+    from litellm import main, utils
+
+    inside = vars(utils)
+    look_up, forget = (
+        inside["get_model_info_helper"],
+        inside["_invalidate_model_cost_lowercase_map"],
+    )
+    known = lru_cache(maxsize=256)(look_up)
+
+    def copied(
+        model: str,
+        custom_llm_provider: str | None = None,
+        api_base: str | None = None,
+        api_key: str | None = None,
+    ) -> dict[str, Any]:
+        if custom_llm_provider not in _OF_THE_PRICE_LIST or api_key is not None:
+            return look_up(model, custom_llm_provider, api_base, api_key)
+        return dict(known(model, custom_llm_provider, api_base))
+
+    def forget_both() -> None:
+        known.cache_clear()
+        forget()
+
+    inside[_PRICES_CHANGED] = forget_both
+    for module in (utils, main):
+        vars(module)["get_model_info_helper"] = copied

@@ -118,6 +118,19 @@ def test_clients_are_not_known_by_an_address_that_the_next_event_loop_may_have()
     assert len({asyncio.run(key()) for _ in range(20)}) == 20
 
 
+def test_what_litellm_knows_of_a_model_is_kept_until_its_prices_change():
+    litellm: Any = load_litellm()
+    name = "one-that-is-new"
+    for window in (1_000, 2_000):
+        entry = {"max_input_tokens": window, "litellm_provider": "openai", "mode": "chat"}
+        litellm.register_model({name: entry})
+        found = litellm.utils.get_model_info_helper(name, "openai")
+        assert found["max_input_tokens"] == window
+        found["max_input_tokens"] = 0  # Who asked may write on it, as LiteLLM does.
+        assert litellm.utils.get_model_info_helper(name, "openai")["max_input_tokens"] == window
+    del litellm.model_cost[name]
+
+
 async def test_an_answer_with_its_usage_and_price():
     scripted = Scripted("Hi.", tokens_in=1000, tokens_out=100, model="gpt-4o-mini-2024-07-18")
     with OpenAIServer([scripted]) as server:
