@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache, lru_cache
 from itertools import count
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -147,13 +147,10 @@ class _ClientOfTheLoop:
 def _have_it_look_models_up_once() -> None:
     """Keeps LiteLLM from reading what it knows of a model eight times a call, each time anew. It
     forgets that where it is told new prices, as it does what it keeps itself."""
-    from litellm import main, utils
+    from litellm import utils
 
-    inside = vars(utils)
-    look_up, forget = (
-        inside["get_model_info_helper"],
-        inside["_invalidate_model_cost_lowercase_map"],
-    )
+    inside = cast("dict[str, Any]", vars(utils))
+    look_up, forget = inside["get_model_info_helper"], inside[_PRICES_CHANGED]
     known = lru_cache(maxsize=256)(look_up)
 
     def copied(
@@ -171,5 +168,5 @@ def _have_it_look_models_up_once() -> None:
         forget()
 
     inside[_PRICES_CHANGED] = forget_both
-    for module in (utils, main):
-        vars(module)["get_model_info_helper"] = copied
+    for namespace in (inside, vars(sys.modules["litellm.main"])):
+        namespace["get_model_info_helper"] = copied
