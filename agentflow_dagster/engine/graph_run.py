@@ -184,7 +184,7 @@ class _Progress:
                     number += 1
                     continue
                 await unknown.after()
-                failure.usage = begin.spending.earlier(begin.surroundings.path + step.name)
+                failure.usage = begin.spending.taken(begin.surroundings.path + step.name)
                 self.usage += failure.usage
                 if step.handles_errors:
                     self._recorder.handled(step, number, failure)

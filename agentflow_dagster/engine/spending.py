@@ -37,6 +37,7 @@ class Spending:
     _calls_of: Counter[str] = field(default_factory=Counter[str])
     _places: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     _earlier: dict[str, list[Usage]] = field(default_factory=dict[str, list[Usage]])
+    _taken: dict[str, list[Usage]] = field(default_factory=dict[str, list[Usage]])
 
     def count(self, limits: Sequence[CallLimit]) -> None:
         """A step is about to ask a model.
@@ -54,8 +55,9 @@ class Spending:
         for limit in limits:
             self._calls_of[limit.path] += 1
 
-    def add(self, usage: Usage) -> None:
-        """A call has been made."""
+    def add(self, path: str, usage: Usage) -> None:
+        """The step at `path` has made a call."""
+        self._taken.setdefault(path, []).append(usage)
         self.calls += 1
         self.tokens_in += usage.tokens_in
         self.tokens_out += usage.tokens_out
@@ -75,8 +77,18 @@ class Spending:
             self._earlier.setdefault(path, []).extend(usage)
 
     def earlier(self, path: str) -> tuple[Usage, ...]:
-        """What the attempts of a step took that have failed."""
+        """What the attempts of a step took in vain that have failed."""
         return tuple(self._earlier.get(path, ()))
+
+    def taken(self, path: str) -> tuple[Usage, ...]:
+        """What all attempts of a step took, with what stands in its bodies."""
+        inside = (f"{path}.", f"{path}[")
+        return tuple(
+            one
+            for where, usage in self._taken.items()
+            if where == path or where.startswith(inside)
+            for one in usage
+        )
 
     def figures(self) -> dict[str, str]:
         """For the run's tags, by their short names; empty where no model was asked."""

@@ -83,7 +83,7 @@ class StepModel:
     def _note(self, usage: Sequence[Usage], among: list[Usage]) -> None:
         among.extend(usage)
         for one in usage:
-            self.spending.add(one)
+            self.spending.add(self.caller.node, one)
 
     def _whole(self, request: ModelRequest) -> ModelRequest:
         """The request, with what the document says."""

@@ -128,7 +128,7 @@ def op_body(
             done = run_step(work)
         except RunError as failure:
             tag_spending(context.instance, context.run_id, attempt.spending, services.ledger)
-            failure.usage = attempt.spending.earlier(step.name)
+            failure.usage = attempt.spending.taken(step.name)
             if isinstance(failure, ChecksFailed):
                 yield from checks.results(context, plan, step, kind, failure.checks)
             yield from _failed(context, plan, step, _Kept(steps, here.key, step.name), failure)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentflow_dagster.orchestration.names import LANE_TAG
-from agentflow_dagster.testing import Answer, Damaged, faults
+from agentflow_dagster.testing import Answer, Call, Damaged, faults
 from tests.e2e.conftest import ACME_PRICE
 from tests.support.command import Command
 from tests.support.waiting import wait_until
@@ -60,6 +60,32 @@ spec:
       with:
         text: "{{before.output.text}}"
         schema: {type: object, required: [city], properties: {city: {type: string}}}
+"""
+LOOPS_IN_VAIN = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: loops-in-vain}
+spec:
+  defaults: {llm: {model: acme/one, maxTokens: 100}}
+  nodes:
+    each:
+      kind: logic.loop
+      with:
+        over: [7, 8]
+        body:
+          nodes:
+            helper:
+              kind: ai.agent
+              limits: {llmCalls: 1}
+              with:
+                prompt: "Where is {{item}}?"
+                tools:
+                  find_order:
+                    description: Says where an order is.
+                    parameters: {type: object}
+                    nodes:
+                      get: {kind: code.python, with: {code: "is_ = 'sent'", outputs: [is_]}}
+                    outputs: {order: "{{get.output.is_}}"}
 """
 MATERIALIZED = """
 query Materialized($run: ID!) {
@@ -215,6 +241,18 @@ def test_a_failed_step_costs_what_it_has_asked_for(
     assert record.cost_usd == pytest.approx(float(billed), abs=1e-12)
     costs = running.platform.stores.account.costs([record.run_id, "none"])
     assert costs == {record.run_id: float(billed), "none": 0.0}
+
+
+def test_a_failed_step_costs_what_was_asked_inside_it(
+    running: Running, deployed: Callable[[str], Plan]
+) -> None:
+    looks = Answer("", (Call("find_order", {}),), tokens_in=61, tokens_out=19)
+    running.acme.answer_with([looks], forget=True)
+    record = running.run(deployed(LOOPS_IN_VAIN), {})
+    (each,) = record.nodes
+    assert "which is its limit" in each.error
+    assert each.tokens_in == 61 * len(running.acme.received) > 0
+    assert record.cost_usd == pytest.approx(float(running.acme.bill().usd), abs=1e-12)
 
 
 def test_a_run_without_enough_of_a_budget_asks_nobody(
