@@ -45,6 +45,7 @@ def load_litellm() -> ModuleType:
     _have_it_write_no_tracebacks()
     _have_it_keep_clients_apart()
     _have_it_look_models_up_once()
+    _have_it_price_nothing()
     # Its warnings are about its own logging queue, which we do not use.
     logging.getLogger("LiteLLM").setLevel(logging.ERROR)
     return library
@@ -170,3 +171,18 @@ def _have_it_look_models_up_once() -> None:
     inside[_PRICES_CHANGED] = forget_both
     for namespace in (inside, vars(sys.modules["litellm.main"])):
         namespace["get_model_info_helper"] = copied
+
+
+def _have_it_price_nothing() -> None:
+    """Keeps LiteLLM from pricing replies to us, which `pricing.py` does. Streams it would price
+    before it hands on their first piece, reading a tokenizer for that (0.6 s) the first time."""
+    from litellm._internal_context import is_internal_call
+    from litellm.litellm_core_utils.litellm_logging import Logging
+
+    priced: Any = Logging.response_cost_calculator
+
+    def of_others(self: object, *args: object, **options: object) -> float | None:
+        return None if is_internal_call.get() else priced(self, *args, **options)
+
+    logged: Any = Logging
+    logged.response_cost_calculator = of_others

@@ -127,6 +127,29 @@ async def test_nobody_is_told_how_our_calls_went(
     assert ("Traceback" in why) is (end != "answered")
 
 
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_nobody_but_us_prices_our_calls(
+    told: Told, monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
+    library: Any = load_litellm()
+    price, priced = library.response_cost_calculator, list[str]()
+
+    def noted(*args: object, **options: object) -> float:
+        priced.append("priced")
+        return price(*args, **options)
+
+    monkeypatch.setattr(library, "response_cost_calculator", noted)
+    with ModelServer([Answer("Hello there.")]) as server:
+        request = ModelRequest((Message("user", "Hello?"),), model=MODELS["openai"])
+        plane = ModelPlane(server.environment("openai"))
+        reply = await plane.complete(request, Ear() if streamed else None)
+        assert reply.usage.cost_usd
+        assert priced == []
+        await _is_asked_by_somebody_else(server, streamed=streamed)
+    await asyncio.wait_for(told.something.wait(), 10)
+    assert priced
+
+
 async def _is_asked_by_somebody_else(server: ModelServer, *, streamed: bool) -> None:
     litellm: Any = load_litellm()
     set_up = server.environment("openai")
