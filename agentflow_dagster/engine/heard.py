@@ -30,7 +30,7 @@ class RedactedListener:
     def text(self, piece: str) -> None:
         """More of the reply."""
         self._held += piece
-        cut = len(self._held) - _HELD
+        cut, step = len(self._held) - _HELD, _STEP
         while cut > 0:
             now, later = self._held[:cut], self._held[cut:]
             shown = self.redactor.shown(now)
@@ -39,7 +39,7 @@ class RedactedListener:
                 self.listener.text(shown)
                 self._held = later
                 return
-            cut -= _STEP
+            cut, step = cut - step, step * 2  # Few tries, however long that is.
 
     def again(self) -> None:
         """The reply begins anew."""

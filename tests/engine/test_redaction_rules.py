@@ -166,6 +166,23 @@ def test_what_comes_in_pieces_is_never_heard_in_clear(cuts: set[int]) -> None:
     assert ear.heard == redactor.shown(REPLY)
 
 
+def test_one_long_find_takes_few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    look, looks = Redactor.shown, list[int]()
+
+    def counted(self: Redactor, text: str) -> str:
+        looks.append(len(text))
+        return look(self, text)
+
+    monkeypatch.setattr(Redactor, "shown", counted)
+    ear = Ear()
+    listener = RedactedListener(ear, Redactor((), Rules((Rule("run", "a+"),))))
+    for _ in range(100):
+        listener.text("a" * 40)
+    listener.end()
+    assert ear.heard == "[run]"
+    assert len(looks) < 100 * 3 * 10
+
+
 def test_a_reply_that_begins_again_leaves_nothing_of_the_first() -> None:
     ear = Ear()
     listener = RedactedListener(ear, Redactor((), ALL))
