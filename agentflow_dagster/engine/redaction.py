@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, quote_plus
 
-from agentflow_dagster.engine.redaction_rules import NO_RULES, Rules
+from agentflow_dagster.engine.redaction_rules import NO_RULES, Rules, by_key
 from agentflow_dagster.spec.values import Part
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Redactor:
                 summary = {k: self.value(cast("Value", v)) for k, v in value.summary.items()}
                 return Part(value.media_type, data, cast("JsonObject", summary))
             case dict():
-                return {self.text(k): self.value(v) for k, v in value.items()}
+                return by_key((self.text(k), self.value(v)) for k, v in value.items())
             case list():
                 return [self.value(v) for v in value]
             case _:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from agentflow_dagster.spec.values import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from agentflow_dagster.spec.values import JsonObject, Value
 
@@ -114,7 +115,7 @@ class Rules:
                 summary = self.value(cast("Value", dict(value.summary)))
                 return Part(value.media_type, b"", cast("JsonObject", summary))
             case dict():
-                return {self.text(key): self.value(inner) for key, inner in value.items()}
+                return by_key((self.text(key), self.value(inner)) for key, inner in value.items())
             case list():
                 return [self.value(inner) for inner in value]
             case _:
@@ -122,6 +123,19 @@ class Rules:
 
 
 NO_RULES = Rules()
+
+
+def by_key(items: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    """An object of redacted keys; those that look alike are numbered, so that none is lost."""
+    found: dict[str, Value] = {}
+    seen = Counter[str]()
+    for key, value in items:
+        alike = key
+        while alike in found:
+            seen[key] += 1
+            alike = f"{key} ({seen[key] + 1})"
+        found[alike] = value
+    return found
 
 
 def _without_escapes(text: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agentflow_dagster.engine.heard import RedactedListener
 from agentflow_dagster.engine.redaction import Redactor
 from agentflow_dagster.engine.redaction_rules import BUILT_IN, LONGEST_SHOWN, Rule, Rules
-from agentflow_dagster.spec.values import TABLE, Part
+from agentflow_dagster.spec.values import TABLE, Part, Value
 
 ALL = Rules(tuple(Rule(name) for name in BUILT_IN))
 OWN = Rules((Rule("case", r"CASE-\d+"),))
@@ -125,6 +125,16 @@ def test_of_a_long_text_the_beginning_is_shown() -> None:
 def test_a_bad_rule_says_why(name: str, pattern: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Rule(name, pattern)
+
+
+def test_no_field_is_lost_where_names_are_shown_alike() -> None:
+    told: Value = {"joe@example.com": 1, "jane@example.com": 2, "[email] (2)": 3}
+    assert ALL.value(told) == {"[email]": 1, "[email] (2)": 2, "[email] (2) (2)": 3}
+    redactor = Redactor(("secret-of-mine", "another-secret"))
+    assert redactor.value({"secret-of-mine": 1, "another-secret": 2}) == {"***": 1, "*** (2)": 2}
+    shown = ALL.value({f"{number}@example.com": number for number in range(3_000)})
+    assert isinstance(shown, dict)
+    assert len(shown) == 3_000
 
 
 def test_secrets_and_rules_are_one_mechanism() -> None:
