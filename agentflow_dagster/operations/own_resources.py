@@ -29,8 +29,8 @@ _SAYS_SECRETS = ("__init__.py", "secrets.py")
 
 def own_resources(root: Path, environment: str) -> Mapping[str, object]:
     """What the package of a project has for an environment. Runs the project's code."""
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
+    if sys.path[0] != str(root):  # Another project's may stand before it.
+        sys.path[:] = [str(root), *(place for place in sys.path if place != str(root))]
     with _no_other(root / _PACKAGE):
         return cast("Any", import_module(_PACKAGE)).resources_for(environment)
 
@@ -106,10 +106,12 @@ def _no_other(package: Path) -> Generator[None]:
     """Has another project's package of the same name out of the way, if this process has one."""
     known = getattr(sys.modules.get(_PACKAGE), "__file__", None)
     others = {} if known == str(package / "__init__.py") else _taken_out()
-    yield
-    if others:
-        _taken_out()
-        sys.modules.update(others)
+    try:
+        yield
+    finally:
+        if others:
+            _taken_out()
+            sys.modules.update(others)
 
 
 def _taken_out() -> dict[str, ModuleType]:

@@ -134,6 +134,20 @@ def test_its_environment_gives_what_its_secrets_do_not_have(root: Path) -> None:
     assert before is None or sys.modules["resources"] is before
 
 
+def test_each_project_has_its_own_whichever_was_asked_before(tmp_path: Path) -> None:
+    roots = [tmp_path / name / "project" for name in ("one", "broken", "other")]
+    for root in roots:
+        scaffold(root)
+        keep_secrets_elsewhere(root, TOKEN=f"token-of-{root.parent.name}")
+    (roots[1] / "resources" / "secrets.py").write_text("raise RuntimeError")
+    own_secrets(Project(roots[0], roots[0] / ".agentflow"))
+    with pytest.raises(UsageError):
+        own_secrets(Project(roots[1], roots[1] / ".agentflow"))
+    for root in (roots[0], roots[2], roots[0]):
+        secrets, _ = own_secrets(Project(root, root / ".agentflow", environment="staging"))
+        assert secrets.lookup("TOKEN") == f"token-of-{root.parent.name}"
+
+
 def test_a_resource_that_cannot_be_opened_is_told_without_its_words(root: Path) -> None:
     (root / "resources" / "secrets.py").write_text('raise RuntimeError("vault-token-Zx9")')
     project = Project(root, root / ".agentflow")
