@@ -90,6 +90,15 @@ class Spending:
             for one in usage
         )
 
+    def told(self, path: str) -> JsonObject:
+        """What the attempts of a step took, to be kept for those that another process makes."""
+        return {"in_vain": figures(self.earlier(path)), "taken": figures(self.taken(path))}
+
+    def resume(self, path: str, told: JsonObject) -> None:
+        """Goes on from what attempts of a step took in another process."""
+        self.keep(path, usage_of(cast("JsonObject", told["in_vain"])))
+        self._taken[path] = usage_of(cast("JsonObject", told["taken"]))
+
     def figures(self) -> dict[str, str]:
         """For the run's tags, by their short names; empty where no model was asked."""
         if not self.calls and not self.before_usd:

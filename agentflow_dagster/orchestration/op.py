@@ -118,6 +118,9 @@ def op_body(
             tell=context.log.info,
             parents=ancestors(context.run.tags),
         )
+        kept = _Kept(steps, here.key, step.name)
+        if before := here.own.get(kept.attempts):
+            attempt.spending.resume(step.name, before.facts)
         children = ChildRuns(context, peers)
         services = step_services(context.resources, kinds, children, instance=context.instance)
         work = run_marked_attempt(plan, step, attempt, services)
@@ -131,11 +134,14 @@ def op_body(
             failure.usage = attempt.spending.taken(step.name)
             if isinstance(failure, ChecksFailed):
                 yield from checks.results(context, plan, step, kind, failure.checks)
-            yield from _failed(context, plan, step, _Kept(steps, here.key, step.name), failure)
+            if failure.usage:
+                taken = attempt.spending.told(step.name)
+                steps.put(here.key, kept.attempts, StepOutput("attempts", None, taken))
+            yield from _failed(context, plan, step, kept, failure)
             return
         tag_spending(context.instance, context.run_id, attempt.spending, services.ledger)
         came_out = done.result.checks if done.result else ()
-        yield from _finished(context, step, _Kept(steps, here.key, step.name), done)
+        yield from _finished(context, step, kept, done)
         yield from checks.results(context, plan, step, kind, came_out)
 
     return unannotated(compute)
@@ -197,6 +203,11 @@ class _Kept:
 
     def put(self, output: StepOutput) -> None:
         self.steps.put(self.key, self.node, output)
+
+    @property
+    def attempts(self) -> str:
+        """The name by which is kept what attempts took that have failed."""
+        return f"$attempts.{self.node}"
 
 
 def _replay(context: OpExecutionContext, step: PlanStep, here: Ground) -> Iterator[Any]:

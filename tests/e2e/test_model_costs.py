@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from agentflow_dagster.graph.plan import Plan
+    from agentflow_dagster.orchestration.record import RunRecord
     from agentflow_dagster.testing import Asked, Reply
     from tests.e2e.conftest import Running
 
@@ -86,6 +88,20 @@ spec:
                     nodes:
                       get: {kind: code.python, with: {code: "is_ = 'sent'", outputs: [is_]}}
                     outputs: {order: "{{get.output.is_}}"}
+"""
+TRIES_TWICE = """
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: tries-twice}
+spec:
+  defaults: {llm: {model: acme/one, maxTokens: 100}}
+  nodes:
+    unfit:
+      kind: ai.extract
+      retry: {maxAttempts: 2, backoff: fixed, delay: 10ms}
+      with:
+        text: Where?
+        schema: {type: object, required: [city], properties: {city: {type: string}}}
 """
 MATERIALIZED = """
 query Materialized($run: ID!) {
@@ -241,6 +257,37 @@ def test_a_failed_step_costs_what_it_has_asked_for(
     assert record.cost_usd == pytest.approx(float(billed), abs=1e-12)
     costs = running.platform.stores.account.costs([record.run_id, "none"])
     assert costs == {record.run_id: float(billed), "none": 0.0}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        pytest.param({}, id="engine"),
+        pytest.param({LANE_TAG: "warm"}, marks=pytest.mark.soak, id="process"),
+    ],
+)
+def test_a_step_costs_what_all_its_attempts_have_asked_for(
+    running: Running, deployed: Callable[[str], Plan], tags: dict[str, str]
+) -> None:
+    def reply(number: int, unfit: int) -> Reply:
+        said = '{"town": "Ulm"}' if number <= unfit else '{"city": "Ulm"}'
+        return Answer(said, tokens_in=53, tokens_out=17)
+
+    def ran(unfit: int) -> tuple[RunRecord, int]:
+        numbers = count(1)
+        running.acme.answer_with(lambda _: reply(next(numbers), unfit), forget=True)
+        return running.run(plan, {}, **tags), len(running.acme.received)
+
+    plan = deployed(TRIES_TWICE)
+    in_vain, asked = ran(100)
+    (step,) = in_vain.nodes
+    assert (step.status, step.attempts) == ("FAILURE", 2)
+    assert step.tokens_in == 53 * asked
+    good, again = ran(asked // 2)
+    (step,) = good.nodes
+    assert (step.status, step.attempts, again) == ("SUCCESS", 2, asked // 2 + 1)
+    assert step.tokens_in == 53 * again
+    assert good.cost_usd == pytest.approx(float(running.acme.bill().usd), abs=1e-12)
 
 
 def test_a_failed_step_costs_what_was_asked_inside_it(
