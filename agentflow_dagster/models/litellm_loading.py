@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _OF_THE_PRICE_LIST = frozenset({"openai", "anthropic", "gemini", "cohere", "cohere_chat"})
-"""Providers of whose models LiteLLM knows what its list of prices says. Others it may ask."""
+"""Providers of whose models LiteLLM knows what its list of prices says."""
+
+_ASKED_ABOUT_MODELS = frozenset({"ollama", "ollama_chat", "huggingface"})
+"""Providers that LiteLLM asks what a model is, twice before each call: whatever listens at Ollama's
+usual address, with the environment's key, and huggingface.co."""
 
 _PRICES_CHANGED = "_invalidate_model_cost_lowercase_map"
 """What LiteLLM calls where its list of prices has changed."""
@@ -46,6 +50,7 @@ def load_litellm() -> ModuleType:
     _have_it_keep_clients_apart()
     _have_it_look_models_up_once()
     _have_it_price_nothing()
+    _have_it_tell_no_callbacks()
     # Its warnings are about its own logging queue, which we do not use.
     logging.getLogger("LiteLLM").setLevel(logging.ERROR)
     return library
@@ -146,9 +151,12 @@ class _ClientOfTheLoop:
 
 
 def _have_it_look_models_up_once() -> None:
-    """Keeps LiteLLM from reading what it knows of a model eight times a call, each time anew. It
-    forgets that where it is told new prices, as it does what it keeps itself."""
+    """Keeps LiteLLM from reading what it knows of a model eight times a call, each time anew, and
+    from asking servers about models before calls of ours. It forgets what it has read where it is
+    told new prices, as it does what it keeps itself."""
     from litellm import utils
+    from litellm._internal_context import is_internal_call
+    from litellm.exceptions import ModelNotMappedError
 
     inside = cast("dict[str, Any]", vars(utils))
     look_up, forget = inside["get_model_info_helper"], inside[_PRICES_CHANGED]
@@ -160,6 +168,8 @@ def _have_it_look_models_up_once() -> None:
         api_base: str | None = None,
         api_key: str | None = None,
     ) -> dict[str, Any]:
+        if custom_llm_provider in _ASKED_ABOUT_MODELS and is_internal_call.get():
+            raise ModelNotMappedError(model)  # As of any model that it does not know.
         if custom_llm_provider not in _OF_THE_PRICE_LIST or api_key is not None:
             return look_up(model, custom_llm_provider, api_base, api_key)
         return dict(known(model, custom_llm_provider, api_base))
@@ -176,13 +186,24 @@ def _have_it_look_models_up_once() -> None:
 def _have_it_price_nothing() -> None:
     """Keeps LiteLLM from pricing replies to us, which `pricing.py` does. Streams it would price
     before it hands on their first piece, reading a tokenizer for that (0.6 s) the first time."""
+    _of_others_only("response_cost_calculator", instead=None)
+
+
+def _have_it_tell_no_callbacks() -> None:
+    """Keeps LiteLLM from handing calls of ours to callbacks that are plain functions, or services
+    that it knows: others are not told of what it takes for its own calls."""
+    for ended in ("", "_failure"):
+        _of_others_only(f"_should_run_sync{ended}_callbacks_for_async_calls", instead=False)
+
+
+def _of_others_only(method: str, *, instead: object) -> None:
+    """Of LiteLLM's record of a call: what it does beside the calls that are not ours."""
     from litellm._internal_context import is_internal_call
     from litellm.litellm_core_utils.litellm_logging import Logging
 
-    priced: Any = Logging.response_cost_calculator
+    does = getattr(Logging, method)
 
-    def of_others(self: object, *args: object, **options: object) -> float | None:
-        return None if is_internal_call.get() else priced(self, *args, **options)
+    def of_others(self: object, *args: object, **options: object) -> object:
+        return instead if is_internal_call.get() else does(self, *args, **options)
 
-    logged: Any = Logging
-    logged.response_cost_calculator = of_others
+    setattr(Logging, method, of_others)

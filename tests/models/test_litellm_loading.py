@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest_asyncio
 from agentflow_dagster.errors import ModelError
 from agentflow_dagster.models import ModelPlane, close_connections
 from agentflow_dagster.models.litellm_loading import load_litellm
-from agentflow_dagster.ports.model import Message, ModelRequest
+from agentflow_dagster.ports.model import Message, ModelRequest, ToolSpec
 from agentflow_dagster.testing import Answer, ModelServer, Refusal, faults
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.testing import Reply
 
 MODELS = {"openai": "openai/gpt-4o-mini", "anthropic": "anthropic/claude-haiku-4-5"}
+ASKING = {"ollama": "ollama_chat/qwen3", "huggingface": "huggingface/Qwen/Qwen3-32B"}
 ENDS: dict[str, Reply] = {
     "answered": Answer("Hello there."),
     "refused": Refusal(500),
@@ -53,6 +55,7 @@ class Told:
 
     def __init__(self) -> None:
         self.ends: list[tuple[str, str]] = []
+        self.in_threads: Queue[str] = Queue()
         self.something = asyncio.Event()
 
     def note(self, end: str, told: dict[str, Any]) -> None:
@@ -61,10 +64,11 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Iterator[Told]:
-    """By a callback that somebody else has set in this process."""
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    """By callbacks that somebody else has set in this process."""
     litellm: Any = load_litellm()
     from litellm.integrations.custom_logger import CustomLogger
+    from litellm.litellm_core_utils.litellm_logging import Logging
 
     told = Told()
 
@@ -79,11 +83,25 @@ def told() -> Iterator[Told]:
         ) -> None:
             told.note("failed", kwargs)
 
+    def plain(*_: object) -> None:
+        """As is set for LiteLLM to write reports in threads."""
+
+    for handler in ("success_handler", "failure_handler"):
+        does = getattr(Logging, handler)
+
+        def noted(self: Any, *args: Any, does: Any = does, **options: Any) -> None:
+            told.in_threads.put(str(self.messages))
+            does(self, *args, **options)
+
+        monkeypatch.setattr(Logging, handler, noted)
+
     # LiteLLM hands what is in the first of these on to the others.
     names = ("success_", "failure_", "input_", "_async_success_", "_async_failure_")
     kept = {f"{name}callback": [*getattr(litellm, f"{name}callback")] for name in names}
     kept["callbacks"] = [*litellm.callbacks]
     litellm.callbacks = [*litellm.callbacks, Callback()]
+    litellm.success_callback = [*litellm.success_callback, plain]
+    litellm.failure_callback = [*litellm.failure_callback, plain]
     yield told
     for name, callbacks in kept.items():
         setattr(litellm, name, callbacks)
@@ -125,6 +143,8 @@ async def test_nobody_is_told_how_our_calls_went(
     ((how, why),) = told.ends
     assert how == ("answered" if end == "answered" else "failed")
     assert ("Traceback" in why) is (end != "answered")
+    assert "Anybody?" in await asyncio.to_thread(told.in_threads.get, timeout=10)
+    assert told.in_threads.empty()
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
@@ -150,13 +170,38 @@ async def test_nobody_but_us_prices_our_calls(
     assert priced
 
 
+@pytest.mark.parametrize("provider", ASKING)
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_no_server_is_asked_about_a_model(
+    monkeypatch: pytest.MonkeyPatch, provider: str, streamed: bool
+) -> None:
+    """LiteLLM would ask Hugging Face's site, and whatever listens where Ollama usually does."""
+    library: Any = load_litellm()
+    asked = list[str]()
+
+    def ask(url: str, **_: object) -> None:
+        asked.append(url)
+        raise ConnectionError
+
+    monkeypatch.setattr(library.module_level_client, "get", ask)
+    monkeypatch.setattr(library.module_level_client, "post", ask)
+    tools = (ToolSpec("look_up", "Looks up.", {"type": "object", "properties": {}}),)
+    with ModelServer([Answer("Hello there.")]) as server:
+        request = ModelRequest((Message("user", "Hello?"),), model=ASKING[provider], tools=tools)
+        plane = ModelPlane(server.environment(provider))
+        await plane.complete(request, Ear() if streamed else None)
+    assert asked == []
+    library.supports_function_calling(ASKING[provider])
+    assert asked != []  # By others it is, as before.
+
+
 async def _is_asked_by_somebody_else(server: ModelServer, *, streamed: bool) -> None:
     litellm: Any = load_litellm()
     set_up = server.environment("openai")
     try:
         reply = await litellm.acompletion(
             model=MODELS["openai"],
-            messages=[{"role": "user", "content": "Hello?"}],
+            messages=[{"role": "user", "content": "Anybody?"}],
             api_base=set_up["OPENAI_BASE_URL"],
             api_key=set_up["OPENAI_API_KEY"],
             max_retries=0,

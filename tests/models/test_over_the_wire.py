@@ -66,13 +66,11 @@ async def test_a_test_calls_no_real_model():
 
 @pytest.mark.parametrize("provider", MODELS)
 async def test_calls_share_a_connection(provider: str):
-    """Whatever time each has left. LiteLLM asks Ollama about the model on another one."""
+    """Whatever time each has left."""
     with ModelServer([Answer("Paris.")]) as server:
         plane = ModelPlane(server.environment(provider))
         port = int(server.url.rpartition(":")[2])
         for seconds in (31.0, 32.5, 33.25, 34.0):
             await plane.complete(ModelRequest(ASKED, model=MODELS[provider], timeout=seconds))
         here = psutil.Process().net_connections("tcp")
-        assert len([one for one in here if one.raddr and one.raddr.port == port]) <= 1 + (
-            provider == "ollama"
-        )
+        assert len([one for one in here if one.raddr and one.raddr.port == port]) == 1, here
