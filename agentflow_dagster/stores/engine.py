@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
@@ -63,9 +63,32 @@ def transaction(engine: sa.Engine) -> Generator[sa.Connection]:
     Raises:
         StoreError: the database refused or cannot be reached. It never shows the password.
     """
-    try:
-        with engine.begin() as connection:
+    with _told(engine), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def single(engine: sa.Engine) -> Generator[sa.Connection]:
+    """For one statement, which is a transaction of its own: PostgreSQL is asked once, and not to
+    begin and to commit besides.
+
+    Raises:
+        StoreError: the database refused or cannot be reached. It never shows the password.
+    """
+    with _told(engine), engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = True
+        try:
             yield connection
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+
+
+@contextmanager
+def _told(engine: sa.Engine) -> Generator[None]:
+    try:
+        yield
     except (SQLAlchemyError, ValueError) as error:
         raise _store_error(error, engine.url) from (None if _tells(error, engine.url) else error)
 

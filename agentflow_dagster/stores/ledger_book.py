@@ -304,7 +304,8 @@ class Book:
         for pot in pots:
             if isinstance(pot, RunPot):
                 pot.busy += 1
-        self.bring_up(OPENED_SECONDS)
+        # What a call that costs nothing leaves out in a crash is no money.
+        self.bring_up(SETTLED_SECONDS if bound == 0 else OPENED_SECONDS)
         return aside
 
 

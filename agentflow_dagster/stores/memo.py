@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from agentflow_dagster.errors import StoreError
 from agentflow_dagster.stores.encoding import dump, storable
-from agentflow_dagster.stores.engine import transaction
+from agentflow_dagster.stores.engine import single
 from agentflow_dagster.stores.tables import NAME
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class PostgresMemo:
 
     def _read(self, key: str) -> bytes | None:
         try:
-            with transaction(self._engine) as connection:
+            with single(self._engine) as connection:
                 stored = connection.scalar(_GET, {"key": key})
         except StoreError as problem:
             _log.warning("A reply that may have been kept is asked for anew: %s", problem)
@@ -80,7 +80,7 @@ class PostgresMemo:
     def _write(self, key: str, agent: str, text: str) -> None:
         given = {"key": key, "agent": storable(agent)[:NAME], "reply": text}
         try:
-            with transaction(self._engine) as connection:
+            with single(self._engine) as connection:
                 added = connection.execute(_PUT, given).rowcount
         except StoreError as problem:
             _log.warning("A reply is not kept: %s", problem)

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from agentflow_dagster.errors import StoreError
-from agentflow_dagster.stores.engine import create_engine, transaction
+from agentflow_dagster.stores.engine import create_engine, single, transaction
 from agentflow_dagster.stores.inbox import PostgresInbox
 
 if TYPE_CHECKING:
@@ -102,6 +102,26 @@ def test_failed_block_is_rolled_back(engine: sa.Engine) -> None:
     with pytest.raises(KeyError):
         fail()
     assert "half" not in sa.inspect(engine).get_table_names()
+
+
+def test_a_single_statement_is_committed_and_leaves_transactions_as_they_were(
+    engine: sa.Engine,
+) -> None:
+    with single(engine) as connection:
+        connection.execute(sa.text("CREATE TABLE whole (x int)"))
+    assert "whole" in sa.inspect(engine).get_table_names()
+    with pytest.raises(StoreError, match="refused"), single(engine) as connection:
+        connection.execute(sa.text("SELECT 1 / 0"))
+    test_failed_block_is_rolled_back(engine)
+    assert engine.pool.status().startswith("Pool size: 5  Connections in pool: 1")
+
+
+def test_a_connection_that_ends_in_a_single_statement_is_replaced(engine: sa.Engine) -> None:
+    end_itself = sa.text("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(StoreError, match="AGENTFLOW_DATABASE_URL"), single(engine) as connection:
+        connection.execute(end_itself)
+    with single(engine) as connection:
+        assert connection.scalar(sa.text("SELECT 1")) == 1
 
 
 def test_connection_that_the_server_ended_is_replaced(engine: sa.Engine) -> None:

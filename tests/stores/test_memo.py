@@ -63,7 +63,7 @@ async def test_memory_keeps_what_was_used_last(engine: sa.Engine) -> None:
         await memo.put(key, "triage", {"text": "x" * 100})
     await memo.get("a")
     await memo.put("c", "triage", {"text": "x" * 100})
-    event.listen(engine, "commit", asked.append)
+    event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told))
     assert await memo.get("a")
     assert await memo.get("c")
     assert asked == []
