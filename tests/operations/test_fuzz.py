@@ -104,6 +104,7 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> Non
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1_800)
 @patiently(20_000)
 @given(torn())
 def test_torn_texts_for_long(text: str) -> None:
@@ -111,6 +112,7 @@ def test_torn_texts_for_long(text: str) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1_800)
 @patiently(20_000)
 @given(st.data())
 def test_documents_with_places_changed_for_long(data: st.DataObject) -> None:
