@@ -180,7 +180,7 @@ async def bench(folder: Path) -> AsyncGenerator[Bench]:
         )
         collect_seldom()
         services = step_services(SimpleNamespace(**resources), kinds)
-        desk = Desk(services, writer, stores.steps, stores.waits)
+        desk = Desk(services, writer, stores.steps, stores.waits, stores.texts)
         yield Bench(desk, workshop, Engine(desk, workshop), model)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.operations.testing import Selected
     from agentflow_dagster.ports.document_tests import TestReport
     from agentflow_dagster.ports.kind import Kind
-    from agentflow_dagster.ports.live_events import LiveEvent, RunEnd
+    from agentflow_dagster.ports.live_events import LiveEvent, ModelSaid, RunEnd
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import JsonObject
 
@@ -65,6 +65,7 @@ class ProjectRuns:
                 progress=progress,
                 partition=self._partition,
                 begun=note,
+                watched=True,
             )
         finally:
             self._begun.clear()
@@ -72,10 +73,10 @@ class ProjectRuns:
         end = _ENDS.get(record.status, "failed")
         return Outcome(end, record.outputs, "" if end == "succeeded" else error)
 
-    async def follow(self, run_id: str, tell: Callable[[LiveEvent], None]) -> RunEnd:
+    async def follow(self, run_id: str, tell: Callable[[LiveEvent | ModelSaid], None]) -> RunEnd:
         from agentflow_dagster.operations.live_view import live_view
 
-        return await live_view(self._project, run_id, tell)
+        return await live_view(self._project, run_id, tell, said=tell)
 
     def cancel(self, run_id: str) -> None:
         begun = self._begun.get(run_id)

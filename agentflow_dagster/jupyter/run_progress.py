@@ -7,7 +7,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
 from agentflow_dagster.jupyter.node_states import NodeState, cost, duration
-from agentflow_dagster.ports.live_events import AssetMade, RunChanged, StepChanged
+from agentflow_dagster.ports.live_events import (
+    AssetMade,
+    ModelSaid,
+    RunChanged,
+    StepChanged,
+    node_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +52,7 @@ class RunProgress:
         nodes: By path, every node of the graph itself.
         lines: What was told, the newest last.
         began, ended: Unix seconds.
+        said: By the path of each step whose model speaks, the end of what it says.
     """
 
     state: RunState | None = None
@@ -53,6 +60,7 @@ class RunProgress:
     lines: tuple[Line, ...] = ()
     began: float | None = None
     ended: float | None = None
+    said: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def of(cls, nodes: tuple[str, ...]) -> RunProgress:
@@ -71,13 +79,15 @@ class RunProgress:
         known = [one for one in costs if one is not None]
         return sum(known) if len(known) == len(costs) else None
 
-    def after(self, event: LiveEvent) -> RunProgress:
+    def after(self, event: LiveEvent | ModelSaid) -> RunProgress:
         """As it stands after a change."""
         match event:
             case RunChanged():
                 return self._run(event)
             case StepChanged():
                 return self._step(event).taking(event)
+            case ModelSaid():
+                return self._hearing(event)
             case AssetMade():
                 return self.taking(event)
             case _:
@@ -98,7 +108,7 @@ class RunProgress:
             name: replace(node, state="canceled", since=None) if node.state in _UNDER_WAY else node
             for name, node in self.nodes.items()
         }
-        return replace(progress, nodes=nodes, ended=event.at)
+        return replace(progress, nodes=nodes, ended=event.at, said={})
 
     def _step(self, event: StepChanged) -> RunProgress:
         node = self.nodes.get(event.node, NodeState("waiting"))
@@ -131,9 +141,18 @@ class RunProgress:
                 assert_never(event.state)
         if event.error:
             text = f"{text}: {_first_line(event.error)}"
-        progress = replace(self, nodes={**self.nodes, event.node: node})
+        # Its models say no more, or begin anew.
+        said = {path: text for path, text in self.said.items() if node_of(path) != event.node}
+        progress = replace(self, nodes={**self.nodes, event.node: node}, said=said)
         line = Line(event.at, event.node, text, tone)
         return progress.saying(line) if text else progress
+
+    def _hearing(self, event: ModelSaid) -> RunProgress:
+        node = self.nodes.get(node_of(event.path))
+        if self.ended is not None or (node is not None and node.state not in _UNDER_WAY):
+            return self  # It comes after the step's end, which is told on another way.
+        said = {path: text for path, text in self.said.items() if path != event.path}
+        return replace(self, said={**said, event.path: event.text} if event.text else said)
 
     def taking(self, event: AssetMade | StepChanged) -> RunProgress:
         """With what a node's calls of models took, where it made any."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agentflow_dagster.ports.document_tests import TestReport
-    from agentflow_dagster.ports.live_events import LiveEvent, RunEnd
+    from agentflow_dagster.ports.live_events import LiveEvent, ModelSaid, RunEnd
     from agentflow_dagster.spec.values import JsonObject
 
 
@@ -58,8 +58,9 @@ class Runs(Protocol):
         """
         ...
 
-    async def follow(self, run_id: str, tell: Callable[[LiveEvent], None]) -> RunEnd:
-        """Tells every change of a run from its beginning, and how it has ended."""
+    async def follow(self, run_id: str, tell: Callable[[LiveEvent | ModelSaid], None]) -> RunEnd:
+        """Tells every change of a run from its beginning, what models say meanwhile, and how it
+        has ended."""
         ...
 
     def cancel(self, run_id: str) -> None:

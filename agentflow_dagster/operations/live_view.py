@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.operations.project import Project
     from agentflow_dagster.orchestration.live_events import PostgresLiveEvents
-    from agentflow_dagster.ports.live_events import LiveEvent, RunEnd
+    from agentflow_dagster.ports.live_events import LiveEvent, ModelSaid, RunEnd
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -42,6 +42,7 @@ async def live_view(
     *,
     since: float | None = None,
     after: int | None = None,
+    said: Callable[[ModelSaid], None] | None = None,
 ) -> RunEnd:
     """Tells each change as it is committed; one run until it ends, all others for ever.
 
@@ -51,6 +52,7 @@ async def live_view(
         tell: Gets the changes.
         since: From that moment on (Unix seconds); None is from now, of one run from its beginning.
         after: From that event's id on, in place of `since`.
+        said: Told what models say meanwhile, of runs that were begun to be watched.
 
     Returns:
         How the run has ended.
@@ -69,7 +71,9 @@ async def live_view(
             place = EventId(after) if after is not None else None
             if place is None and since is not None:
                 place = await events.place_at(since)
-            following = events.follow(run_id=followed.run_id, agent=followed.agent, after=place)
+            following = events.follow(
+                run_id=followed.run_id, agent=followed.agent, after=place, said=said
+            )
             async with aclosing(following):
                 end = None
                 async for event in following:

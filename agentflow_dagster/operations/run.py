@@ -77,6 +77,7 @@ def run_agent(
     tags: Mapping[str, str] | None = None,
     partition: str | None = None,
     begun: Callable[[BegunRun], None] | None = None,
+    watched: bool = False,
 ) -> RunRecord:
     """Runs one agent and waits for its end. Interrupted, it asks Dagster to stop the run.
 
@@ -89,6 +90,7 @@ def run_agent(
         tags: More tags for the run.
         partition: The key of the partition that the run is of; of two dimensions `a=KEY,b=KEY`.
         begun: Told of the run as soon as there is one.
+        watched: Whether who follows the run is told what its models say while they say it.
 
     Raises:
         UsageError: no such agent, file or partition, or the input does not meet its schema.
@@ -101,11 +103,13 @@ def run_agent(
     with _platform(project, chosen, progress) as platform:
         # A platform of its own has the first location alone.
         location = LOCATION if platform.processes else chosen.location
-        from agentflow_dagster.orchestration.names import TRIGGER_TAG
+        from agentflow_dagster.orchestration.names import TRIGGER_TAG, WATCHED_TAG
 
         progress(f"Running {chosen.plan.agent.name}")
         asked_at = time.time()
         more = {TRIGGER_TAG: "manual", **(tags or {}), **(asked.tags if asked else {})}
+        if watched:
+            more[WATCHED_TAG] = "true"
         for name, key in asked.grows if asked else ():
             platform.client.add_partition(name, key, location=location)
         run_id = platform.client.launch(chosen.plan.agent.name, input_, more, location=location)

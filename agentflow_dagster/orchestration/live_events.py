@@ -8,16 +8,18 @@ all that is new, also after a connection was lost.
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, cast
 
 from agentflow_dagster.orchestration.event_reading import TOLD, read_event
 from agentflow_dagster.orchestration.names import AGENT_TAG
-from agentflow_dagster.ports.live_events import EventId, RunChanged, RunEnd
+from agentflow_dagster.ports.live_events import EventId, ModelSaid, RunChanged, RunEnd
 from agentflow_dagster.stores.connection import connect
+from agentflow_dagster.stores.live_texts import CHANNEL as SAID
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     import asyncpg
 
@@ -81,13 +83,21 @@ class PostgresLiveEvents:
         self._alone = asyncio.Lock()
         self._connection: Any = None
         self._told: set[asyncio.Event] = set()
+        self._ears: list[tuple[str | None, Callable[[ModelSaid], None]]] = []
 
     async def follow(
-        self, *, run_id: str | None = None, agent: str | None = None, after: EventId | None = None
+        self,
+        *,
+        run_id: str | None = None,
+        agent: str | None = None,
+        after: EventId | None = None,
+        said: Callable[[ModelSaid], None] | None = None,
     ) -> AsyncGenerator[LiveEvent]:
         """Gives events as they are committed, as `LiveEvents.follow` says."""
         news = asyncio.Event()
         self._told.add(news)
+        ear = (run_id, said or _nothing)
+        self._ears.append(ear)
         try:
             cursor = int(after or 0) if after is not None or run_id else await self._newest()
             quiet = True
@@ -109,6 +119,7 @@ class PostgresLiveEvents:
                 quiet = len(rows) < _MOST and not await _in_time(news)
         finally:
             self._told.discard(news)
+            self._ears.remove(ear)
 
     async def place_at(self, at: float) -> EventId:
         """The place of the last event before a moment (Unix seconds).
@@ -191,6 +202,7 @@ class PostgresLiveEvents:
             opened = cast("Any", await connect(self._url))
             opened.add_termination_listener(self._wake)
             await opened.add_listener(CHANNEL, self._wake)
+            await opened.add_listener(SAID, self._hear)
             self._connection = opened
         return self._connection
 
@@ -203,6 +215,17 @@ class PostgresLiveEvents:
         del about  # the connection, or of which channel it is
         for news in self._told:
             news.set()
+
+    def _hear(self, *about: object) -> None:
+        """About: the connection, the process, the channel, and what it was told."""
+        said = ModelSaid(**json.loads(str(about[-1])))
+        for run_id, tell in self._ears:
+            if run_id in {None, said.run_id}:
+                tell(said)
+
+
+def _nothing(_: ModelSaid) -> None:
+    """Nobody listens."""
 
 
 async def _in_time(news: asyncio.Event) -> bool:

@@ -31,6 +31,7 @@ from agentflow_dagster.orchestration.names import (
     LLM_TAG,
     MEMORY_TAG,
     PUBLIC_URL_VARIABLE,
+    WATCHED_TAG,
     allowed,
     names_in_order,
 )
@@ -54,11 +55,13 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.source_run import Ground
     from agentflow_dagster.ports.agents import Agents
     from agentflow_dagster.ports.kind import Kind
+    from agentflow_dagster.ports.model import Listener
     from agentflow_dagster.ports.secrets import Secrets
     from agentflow_dagster.ports.stores import StepStore
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.spec.values import JsonObject
     from agentflow_dagster.stores import Stores
+    from agentflow_dagster.stores.live_texts import PostgresLiveTexts
 
 
 def unannotated(body: Callable[..., Iterator[object]]) -> Callable[..., Iterator[object]]:
@@ -117,6 +120,7 @@ def op_body(
             activity=activity,
             tell=context.log.info,
             parents=ancestors(context.run.tags),
+            hear=hearing(stores.texts, context.run_id, context.run.tags),
         )
         kept = _Kept(steps, here.key, step.name)
         if before := here.own.get(kept.attempts):
@@ -180,6 +184,15 @@ def step_services(
         ledger=stores.ledger,
         rules=_rules(resources),
     )
+
+
+def hearing(
+    texts: PostgresLiveTexts, run_id: str, tags: Mapping[str, str]
+) -> Callable[[str], Listener | None]:
+    """Gives who hears what the models of a run say, by the step's path: nobody, unless the run is
+    watched."""
+    watched = WATCHED_TAG in tags
+    return lambda path: texts.ear(run_id, path) if watched else None
 
 
 def _rules(resources: object) -> Rules:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NewType, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from agentflow_dagster.spec.values import JsonObject
 
@@ -147,6 +148,27 @@ class AssetMade:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSaid:
+    """What a model says, while it says it. It is no event: it is not kept, and told to those who
+    listen at that moment.
+
+    Args:
+        run_id: Dagster's.
+        path: The step, with the bodies that it stands in.
+        text: The end of the reply as it stands.
+    """
+
+    run_id: str
+    path: str
+    text: str
+
+
+def node_of(path: str) -> str:
+    """The node of the graph itself that a step is, or in whose body it stands."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
 LiveEvent: TypeAlias = RunChanged | StepChanged | AssetMade
 
 
@@ -154,7 +176,12 @@ class LiveEvents(Protocol):
     """Follows runs, whichever process carries them out."""
 
     def follow(
-        self, *, run_id: str | None = None, agent: str | None = None, after: EventId | None = None
+        self,
+        *,
+        run_id: str | None = None,
+        agent: str | None = None,
+        after: EventId | None = None,
+        said: Callable[[ModelSaid], None] | None = None,
     ) -> AsyncGenerator[LiveEvent]:
         """Gives events in the order of their ids, none twice and none left out, as they are
         committed. It waits while the database is away, and goes on where it was.
@@ -166,6 +193,7 @@ class LiveEvents(Protocol):
             agent: This agent's alone.
             after: What comes after that event; None is everything of one run, and of others what
                 happens from now on.
+            said: Told at once what models say in a run that was begun to be watched.
         """
         ...
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.ports.stores import Inbox, VersionStore
     from agentflow_dagster.stores.account import Account
     from agentflow_dagster.stores.ledger import PostgresLedger
+    from agentflow_dagster.stores.live_texts import PostgresLiveTexts
     from agentflow_dagster.stores.memo import PostgresMemo
     from agentflow_dagster.stores.steps import PostgresStepStore
     from agentflow_dagster.stores.waits import PostgresWaits
@@ -36,6 +37,7 @@ class Stores:
     ledger: PostgresLedger
     account: Account
     memo: PostgresMemo
+    texts: PostgresLiveTexts
     close: Callable[[], None]
 
     def __enter__(self) -> Self:
@@ -73,6 +75,7 @@ def open_stores(
     from agentflow_dagster.stores.feeds import PostgresFeeds
     from agentflow_dagster.stores.inbox import PostgresInbox
     from agentflow_dagster.stores.ledger import PostgresLedger
+    from agentflow_dagster.stores.live_texts import PostgresLiveTexts
     from agentflow_dagster.stores.memo import PostgresMemo
     from agentflow_dagster.stores.migration import migrate
     from agentflow_dagster.stores.steps import PostgresStepStore
@@ -101,5 +104,6 @@ def open_stores(
         ledger=ledger,
         account=Account(engine),
         memo=PostgresMemo(engine),
+        texts=PostgresLiveTexts(engine),
         close=close,
     )

@@ -9,6 +9,7 @@ import pytest
 from agentflow_dagster.jupyter.project_widgets import run_history, run_panel
 from agentflow_dagster.nodes import all_kinds
 from agentflow_dagster.operations.announcement import announced
+from agentflow_dagster.testing import Answer
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -25,6 +26,16 @@ spec:
   nodes:
     sleep: {kind: logic.delay, with: {for: 1h}}
     after: {kind: transform.format, after: [sleep], with: {template: Good morning}}
+"""
+TALKER = """\
+apiVersion: agentflow.io/v1
+kind: Agent
+metadata: {name: talker}
+spec:
+  defaults: {llm: {model: acme/one, maxTokens: 100}}
+  nodes:
+    talk: {kind: ai.chat, with: {prompt: How are you?}}
+  outputs: {said: "{{talk.output.text}}"}
 """
 
 
@@ -63,6 +74,21 @@ def test_a_run_from_the_form_is_followed_to_its_end(up: Running) -> None:
     assert (row["status"], row["trigger"], row["url"]) == ("SUCCESS", "manual", run["url"])
     assert row["cost"] == run["cost"]
     assert row["seconds"] > 0
+
+
+def test_what_a_model_says_is_seen_while_it_says_it(up: Running) -> None:
+    (up.project.root / "notebooks" / "talker.agent.yaml").write_text(TALKER)
+    up.deploy("talker.agent.yaml")
+    answer = "Well, all things considered."
+    up.acme.answer_with([Answer(answer, gap=1.0)], forget=True)
+    panel = run_panel(up.project, all_kinds(), "talker")
+    assert panel.form.submit({})
+    said: Any = wait_until(lambda: panel.view.said)
+    assert [one["path"] for one in said] == ["talk"]
+    assert answer.startswith(said[0]["text"])
+    panel.wait(120)
+    assert panel.view.outputs == {"said": answer}
+    assert panel.view.said == []
 
 
 def test_a_run_that_waits_is_canceled(up: Running) -> None:

@@ -12,6 +12,7 @@ from agentflow_dagster.ports.live_events import (
     AssetMade,
     EventId,
     Figures,
+    ModelSaid,
     RunChanged,
     StepChanged,
 )
@@ -32,7 +33,7 @@ def asset(at: float, node: str, figures: Figures) -> AssetMade:
     return AssetMade(EventId(1), at, "r", "a", node, f"a/{node}", 100.0, figures)
 
 
-def told(*events: LiveEvent) -> RunProgress:
+def told(*events: LiveEvent | ModelSaid) -> RunProgress:
     progress = RunProgress.of(("first", "second"))
     for event in events:
         progress = progress.after(event)
@@ -47,6 +48,16 @@ def test_a_step_that_failed_has_cost_what_it_asked_for() -> None:
     node = progress.nodes["first"]
     assert (node.state, node.tokens, node.cost) == ("failed", 42, 0.002)
     assert progress.lines[-1].text == "42 tokens, $0.0020, one"
+
+
+def test_what_a_model_says_is_there_until_its_step_ends() -> None:
+    said = ModelSaid("r", "first.a[0].say", "Once upon")
+    spoken = [step(1, "first", "started"), said, ModelSaid("r", "second", "A time.")]
+    assert told(*spoken).said == {"first.a[0].say": "Once upon", "second": "A time."}
+    assert told(*spoken, step(2, "first", "succeeded"), said).said == {"second": "A time."}
+    assert told(*spoken, ModelSaid("r", "second", "")).said == {"first.a[0].say": "Once upon"}
+    assert told(*spoken, step(2, "first", "retrying")).said == {"second": "A time."}
+    assert told(*spoken, run(3, "canceled"), said).said == {}
 
 
 def test_before_anything_all_wait() -> None:

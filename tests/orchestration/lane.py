@@ -16,7 +16,7 @@ from agentflow_dagster.orchestration.op import step_services
 from agentflow_dagster.stores.connection import connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from agentflow_dagster.stores.connection import Connection
 
@@ -60,7 +60,9 @@ async def engine_with(
         bench.resources,
     )
     made = Engine(
-        Desk(services, writer, bench.stores.steps, bench.stores.waits), workshop, most=most
+        Desk(services, writer, bench.stores.steps, bench.stores.waits, bench.stores.texts),
+        workshop,
+        most=most,
     )
     looking = asyncio.create_task(Answers(lambda: connect(bench.database_url), made.deliver).run())
     try:
@@ -71,9 +73,15 @@ async def engine_with(
         await made.close()
 
 
-def run(bench: Bench, agent: str, input_: JsonObject | None = None) -> Ran:
+def run(
+    bench: Bench,
+    agent: str,
+    input_: JsonObject | None = None,
+    *,
+    tags: Mapping[str, str] | None = None,
+) -> Ran:
     """Runs an agent's job from its beginning in the engine lane, created as Dagster creates it."""
-    created = bench.prepare(agent, input_)
+    created = bench.prepare(agent, input_, tags=tags)
 
     async def carried_out() -> None:
         async with engine(bench) as lane:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from agentflow_dagster.graph.view import GraphView
     from agentflow_dagster.jupyter.services import Begun, Outcome
-    from agentflow_dagster.ports.live_events import LiveEvent, RunEnd
+    from agentflow_dagster.ports.live_events import LiveEvent, ModelSaid, RunEnd
 
-    Follow = Callable[[str, Callable[[LiveEvent], None]], Awaitable[RunEnd]]
+    Follow = Callable[[str, Callable[[LiveEvent | ModelSaid], None]], Awaitable[RunEnd]]
 
 _SHOWN_EVERY = 0.1
 """Seconds: changes that come closer together are shown at once."""
@@ -43,6 +43,7 @@ class RunView(NotebookWidget):
     height = traitlets.Int().tag(sync=True)
     run = traitlets.Dict().tag(sync=True)
     lines = JsonList().tag(sync=True)
+    said = JsonList().tag(sync=True)
     outputs = traitlets.Dict().tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
 
@@ -70,7 +71,7 @@ class RunView(NotebookWidget):
         self._show()
         self._background.begin(lambda: self._watching(begun.run_id))
 
-    def tell(self, event: LiveEvent) -> None:
+    def tell(self, event: LiveEvent | ModelSaid) -> None:
         """Takes in a change; it is seen a moment later."""
         self._progress = self._progress.after(event)
 
@@ -109,6 +110,7 @@ class RunView(NotebookWidget):
         with self.hold_sync():
             self.states = states_json(progress.nodes)
             self.lines = [line.to_json() for line in progress.lines]
+            self.said = [{"path": path, "text": text} for path, text in progress.said.items()]
             self.run = {
                 "id": begun.run_id,
                 "url": begun.url,
@@ -131,6 +133,7 @@ class RunView(NotebookWidget):
                 f"Run {self._begun.run_id}: {self._summary()}",
                 *([self._begun.url] if self._begun.url else []),
                 graph_text(self._view, progress.nodes),
+                *(f"{path}: {text}" for path, text in progress.said.items()),
                 *([f"error: {self.error}"] if self.error else []),
             ]
         )

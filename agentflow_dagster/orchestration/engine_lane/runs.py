@@ -13,6 +13,7 @@ from agentflow_dagster.errors import UsageError
 from agentflow_dagster.orchestration.engine_lane.recorder import Past, RunRecorder
 from agentflow_dagster.orchestration.engine_lane.waiting import RunWaits
 from agentflow_dagster.orchestration.names import INPUT
+from agentflow_dagster.orchestration.op import hearing
 from agentflow_dagster.ports.stores import StepOutput
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.engine_lane.writer import Writer
     from agentflow_dagster.ports.waits import Wait, WaitStore
     from agentflow_dagster.spec.values import JsonObject, Value
+    from agentflow_dagster.stores.live_texts import PostgresLiveTexts
     from agentflow_dagster.stores.steps import PostgresStepStore, StepRow
     from agentflow_dagster.stores.wait_rows import Answered
 
@@ -87,12 +89,14 @@ class Desk:
         writer: Commits what they record.
         steps: Where values are kept.
         waits: What runs wait for.
+        texts: Tells what the models of watched runs say.
     """
 
     services: Services
     writer: Writer
     steps: PostgresStepStore
     waits: WaitStore
+    texts: PostgresLiveTexts
 
 
 class Execution:
@@ -116,6 +120,7 @@ class Execution:
         self._desk = desk
         self._made = made
         self._run_id = run.run_id
+        self._tags = run.tags
         self._left = left
         self._record = RunRecorder(made, run, desk.writer)
         self._waits: RunWaits | None = None
@@ -210,7 +215,8 @@ class Execution:
     ) -> None:
         plan = self._made.compiled.plan
         begin = Attempt.first(plan, input_, run_id=self._run_id, journal=journal)
-        attempt = replace(begin, spending=self._record.spending)
+        hear = hearing(self._desk.texts, self._run_id, self._tags)
+        attempt = replace(begin, spending=self._record.spending, hear=hear)
         try:
             if resumed and (ledger := self._desk.services.ledger) is not None:
                 await ledger.take_over(self._run_id)

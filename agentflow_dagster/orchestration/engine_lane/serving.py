@@ -75,7 +75,7 @@ async def serving(
         stack.callback(writing.cancel)
         services = step_services(opened, kinds, instance=instance)
         engine = Engine(
-            Desk(services, writer, stores.steps, stores.waits),
+            Desk(services, writer, stores.steps, stores.waits, stores.texts),
             Workshop(instance, stores.versions, partial(compile_version, kinds=kinds), resources),
             most=_most_runs(os.environ),
         )

@@ -16,6 +16,11 @@ interface Line {
   tone: 'plain' | 'good' | 'bad' | 'quiet';
 }
 
+interface Said {
+  path: string;
+  text: string;
+}
+
 interface Run {
   id: string;
   url: string;
@@ -29,6 +34,7 @@ interface Run {
 export interface RunModel extends GraphModel {
   run: Run | Record<string, never>;
   lines: Line[];
+  said: Said[];
   outputs: Record<string, unknown>;
   error: string;
 }
@@ -46,6 +52,7 @@ const ICONS: Record<string, State> = {
 export function RunView({ model }: { model: AnyModel<RunModel> }): ReactElement {
   const run = useTrait(model, 'run');
   const lines = useTrait(model, 'lines');
+  const said = useTrait(model, 'said');
   const outputs = useTrait(model, 'outputs');
   const error = useTrait(model, 'error');
   const selected = useTrait(model, 'selected');
@@ -59,6 +66,7 @@ export function RunView({ model }: { model: AnyModel<RunModel> }): ReactElement 
           {error}
         </div>
       )}
+      {said.length > 0 && <Speaking said={said} />}
       {Object.keys(outputs).length > 0 && <Outputs outputs={outputs} />}
       {lines.length > 0 && (
         <details>
@@ -97,6 +105,22 @@ function Figures({ run }: { run: Run }): ReactElement {
         )}
       </span>
     </header>
+  );
+}
+
+/** What models say at this moment: the end of it. */
+function Speaking({ said }: { said: Said[] }): ReactElement {
+  return (
+    <dl className="af-outputs af-speaking" aria-label="What models say now">
+      {said.map(({ path, text }) => (
+        <div key={path}>
+          <dt>{path}</dt>
+          <dd>
+            <pre>{text}</pre>
+          </dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

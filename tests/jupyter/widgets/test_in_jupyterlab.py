@@ -95,7 +95,9 @@ from agentflow_dagster.jupyter.services import Begun, Outcome
 from agentflow_dagster.jupyter.widgets.panel import RunPanel
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.check import check_file
-from agentflow_dagster.ports.live_events import Figures, AssetMade, RunChanged, StepChanged
+from agentflow_dagster.ports.live_events import AssetMade, Figures, ModelSaid
+from agentflow_dagster.ports.live_events import RunChanged, StepChanged
+import asyncio
 import time
 
 class Told:
@@ -109,6 +111,9 @@ class Told:
         for node in ("classify", "route", "file_bug", "done"):
             tell(StepChanged(2, now, run_id, "a", node, "started"))
             if node == "classify":
+                for end in (40, 400):
+                    tell(ModelSaid(run_id, node, ("It seems to be a bug. " * 40)[:end]))
+                    await asyncio.sleep(1)
                 taken = Figures(200, 40, 0.0004, "gpt-4o-mini", "openai")
                 tell(AssetMade(3, now, run_id, "a", node, node, 340, taken))
             port = "bug" if node == "route" else "result"
@@ -138,7 +143,11 @@ def test_a_run_is_begun_by_keyboard_and_watched(lab: Lab, pictures: Path) -> Non
     expect(form.get_by_text("This has to be filled in.")).to_have_count(0)
     page.keyboard.press("Control+Enter")
     run = page.get_by_role("region", name="Run", exact=True)
+    said = run.get_by_label("What models say now")
+    expect(said).to_contain_text("classifyIt seems to be a bug. It seems")
+    page.screenshot(path=pictures / "said.png")
     expect(run.get_by_text("succeeded", exact=True)).to_be_visible()
+    expect(said).to_have_count(0)
     expect(run.get_by_text("It crashes when I save.")).to_be_visible()
     expect(run.locator('[data-id="classify"]')).to_contain_text("340 ms · 240 tok · $0.0004")
     link = run.get_by_role("link", name="Open in Dagster")

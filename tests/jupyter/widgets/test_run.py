@@ -18,7 +18,13 @@ from agentflow_dagster.jupyter.widgets.panel import RunPanel
 from agentflow_dagster.jupyter.widgets.run import RunView
 from agentflow_dagster.nodes import builtin_kinds
 from agentflow_dagster.operations.check import check_file
-from agentflow_dagster.ports.live_events import EventId, LiveEvent, RunChanged, StepChanged
+from agentflow_dagster.ports.live_events import (
+    EventId,
+    LiveEvent,
+    ModelSaid,
+    RunChanged,
+    StepChanged,
+)
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -65,10 +71,11 @@ class ToldRuns:
         assert self.let_end.wait(60)
         return Outcome(self.end, {"label": "bug"}, "" if self.end == "succeeded" else "It failed.")
 
-    async def follow(self, run_id: str, tell: Callable[[LiveEvent], None]) -> RunEnd:
+    async def follow(self, run_id: str, tell: Callable[[LiveEvent | ModelSaid], None]) -> RunEnd:
         try:
             tell(RunChanged(EventId(1), 10, run_id, "a", "started"))
             tell(StepChanged(EventId(2), 11, run_id, "a", "classify", "started"))
+            tell(ModelSaid(run_id, "classify", "It seems to be"))
             await self._end()
             tell(StepChanged(EventId(3), 12, run_id, "a", "classify", "succeeded", latency_ms=9.0))
             tell(RunChanged(EventId(4), 13, run_id, "a", self.end))
@@ -126,6 +133,8 @@ def test_a_run_from_the_form_to_its_outputs(view: GraphView) -> None:
     panel = panel_of(view, runs)
     press(panel.form, do="run", typed={"body": "Hello"})
     wait_until(lambda: state_of(panel.view) == "running")
+    wait_until(lambda: panel.view.said == [{"path": "classify", "text": "It seems to be"}])
+    assert "classify: It seems to be" in panel.view.as_text()
     assert panel.form.busy
     assert panel.view.run["url"] == BEGUN.url
     press(panel.form, do="run", typed={"body": "Again"})
@@ -136,6 +145,7 @@ def test_a_run_from_the_form_to_its_outputs(view: GraphView) -> None:
     assert state_of(panel.view) == "done"
     assert panel.view.run["state"] == "succeeded"
     assert panel.view.run["seconds"] == 3
+    assert panel.view.said == []
     assert panel.view.outputs == {"label": "bug"}
     assert [line["text"] for line in panel.view.lines][-1] == "run succeeded"
     assert "Run r-1: succeeded" in panel.view.as_text()
