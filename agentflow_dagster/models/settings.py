@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -148,18 +149,27 @@ class ModelSettings(Element):
 def read_settings(folder: Path) -> ModelSettings:
     """What the `models.yaml` of a project says; a project without one says nothing.
 
+    It is read anew where the file has changed.
+
     Raises:
         UsageError: it cannot be read; the message has the place.
     """
+    path = folder / FILE
+    if not path.is_file():
+        return ModelSettings()
+    found = path.stat()
+    if found.st_size > _LARGEST_FILE:
+        raise UsageError(f"{FILE} is larger than {_LARGEST_FILE:,} bytes.")
+    return _read(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, state: tuple[int, ...]) -> ModelSettings:
     from agentflow_dagster.spec.diagnostics import locate
     from agentflow_dagster.spec.parse import validated
     from agentflow_dagster.spec.yaml_reader import read_yaml
 
-    path = folder / FILE
-    if not path.is_file():
-        return ModelSettings()
-    if path.stat().st_size > _LARGEST_FILE:
-        raise UsageError(f"{FILE} is larger than {_LARGEST_FILE:,} bytes.")
+    del state  # By which the file is known as one that was read.
     try:
         source = read_yaml(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:

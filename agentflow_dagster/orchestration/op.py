@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from agentflow_dagster.orchestration.source_run import Ground
     from agentflow_dagster.ports.agents import Agents
     from agentflow_dagster.ports.kind import Kind
-    from agentflow_dagster.ports.model import Listener
+    from agentflow_dagster.ports.model import Listener, Model
     from agentflow_dagster.ports.secrets import Secrets
     from agentflow_dagster.ports.stores import StepStore
     from agentflow_dagster.spec.kind import KindConfig
@@ -171,9 +171,10 @@ def step_services(
     if instance is not None:
         stores.ledger.on_alert = partial(tell_on_run, instance)
     secrets: Secrets = given.secrets.adapter()
+    model, rules = step_models(resources, stores)
     return Services(
         kinds=kinds,
-        model=given.model.adapter(stores, secrets),
+        model=model,
         code=given.code.adapter(),
         secrets=secrets,
         agents=agents or NoAgents(),
@@ -182,8 +183,15 @@ def step_services(
         data=given.code.data(),
         public_url=os.environ.get(PUBLIC_URL_VARIABLE, ""),
         ledger=stores.ledger,
-        rules=_rules(resources),
+        rules=rules,
     )
+
+
+def step_models(resources: object, stores: Stores) -> tuple[Model, Rules]:
+    """The models that the project says now, and by which rules their data is shown; the same ones
+    where it says the same as before."""
+    given = cast("Any", resources)
+    return given.model.adapter(stores, given.secrets.adapter()), _rules(resources)
 
 
 def hearing(

@@ -17,6 +17,7 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from pathlib import Path
 
     from agentflow_dagster.graph.plan import Plan
     from agentflow_dagster.orchestration.record import RunRecord
@@ -300,6 +301,30 @@ def test_a_failed_step_costs_what_was_asked_inside_it(
     assert "which is its limit" in each.error
     assert each.tokens_in == 61 * len(running.acme.received) > 0
     assert record.cost_usd == pytest.approx(float(running.acme.bill().usd), abs=1e-12)
+
+
+@pytest.fixture
+def settings(running: Running) -> Generator[Path]:
+    """The project's `models.yaml`, which is as it was at the end."""
+    file = running.project.root / "models.yaml"
+    before = file.read_text()
+    yield file
+    file.write_text(before)
+
+
+def test_a_running_engine_asks_the_models_that_the_project_says_now(
+    running: Running, deployed: Callable[[str], Plan], settings: Path
+) -> None:
+    running.acme.answer_with([Answer("Fine.")], forget=True)
+    plan = deployed(POOR.replace("acme/one", "house").replace("0.0001", "1"))
+    assert running.run(plan, {}).status == "FAILURE"
+    said = settings.read_text()
+    settings.write_text(f"{said}aliases: {{house: acme/one}}\n")
+    wait_until(lambda: running.run(plan, {}).status == "SUCCESS")
+    settings.write_text("providers: [")
+    assert running.run(plan, {}).status == "SUCCESS"
+    settings.write_text(said)
+    wait_until(lambda: running.run(plan, {}).status == "FAILURE")
 
 
 def test_a_run_without_enough_of_a_budget_asks_nobody(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from dagster import DagsterInstance, DagsterRun
 
+    from agentflow_dagster.engine.step import Services
     from agentflow_dagster.orchestration.compile import CompiledAgent
     from agentflow_dagster.orchestration.engine_lane.asking import BeginRun
     from agentflow_dagster.orchestration.engine_lane.blueprint import Blueprint
@@ -98,6 +99,10 @@ class Engine:
     def running(self) -> int:
         """How many runs are under way."""
         return len(self._runs)
+
+    def work_with(self, services: Services) -> None:
+        """Gives the runs that begin from now on other adapters."""
+        self._desk = replace(self._desk, services=services)
 
     async def start(self, run_id: str, *, if_room: bool = False) -> bool:
         """Begins a run that Dagster has created; returns once its start is committed.

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,14 @@ from agentflow_dagster.orchestration.engine_lane.runs import Desk
 from agentflow_dagster.orchestration.engine_lane.server import listening
 from agentflow_dagster.orchestration.engine_lane.writer import Writer
 from agentflow_dagster.orchestration.location import compile_version
-from agentflow_dagster.orchestration.op import step_services
+from agentflow_dagster.orchestration.op import step_models, step_services
 from agentflow_dagster.stores.connection import connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
 
+    from agentflow_dagster.engine.step import Services
     from agentflow_dagster.ports.kind import Kind
     from agentflow_dagster.spec.kind import KindConfig
     from agentflow_dagster.stores import Stores
@@ -39,6 +41,8 @@ _MUCH = 500_000
 _LITTLE = 20_000
 _FEW_RUNS = 50
 _CALM_SECONDS = 10.0
+_CURRENT_SECONDS = 3.0
+"""Between two looks whether the project's models are others."""
 _log = logging.getLogger(__name__)
 
 
@@ -92,7 +96,31 @@ async def serving(
             Readiness(stores.versions, environment, engine.make_ready).run()
         )
         stack.callback(ready.cancel)
+        current = asyncio.create_task(_keep_current(engine, services, opened, stores))
+        stack.callback(current.cancel)
         yield engine
+
+
+async def _keep_current(
+    engine: Engine, services: Services, resources: object, stores: Stores
+) -> None:
+    """Has runs that begin from then on ask other models, where the project says so meanwhile. What
+    cannot be read is told once, and changes nothing."""
+    problem = ""
+    while True:
+        await asyncio.sleep(_CURRENT_SECONDS)
+        try:
+            model, rules = await asyncio.to_thread(step_models, resources, stores)
+        except Exception as error:  # noqa: BLE001 - a project's resources may raise anything
+            if str(error) != problem:
+                problem = str(error)
+                _log.warning("Runs go on with the models of before: %s", problem)
+            continue
+        problem = ""
+        if model is not services.model or rules != services.rules:
+            services = replace(services, model=model, rules=rules)
+            engine.work_with(services)
+            _log.info("Runs that begin now ask the models that the project says now.")
 
 
 def _most_runs(variables: Mapping[str, str]) -> int:
