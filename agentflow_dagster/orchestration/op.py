@@ -171,7 +171,7 @@ def step_services(
     if instance is not None:
         stores.ledger.on_alert = partial(tell_on_run, instance)
     secrets: Secrets = given.secrets.adapter()
-    model, rules = step_models(resources, stores)
+    model, rules = step_models(resources, stores, secrets)
     return Services(
         kinds=kinds,
         model=model,
@@ -187,11 +187,10 @@ def step_services(
     )
 
 
-def step_models(resources: object, stores: Stores) -> tuple[Model, Rules]:
+def step_models(resources: object, stores: Stores, secrets: Secrets) -> tuple[Model, Rules]:
     """The models that the project says now, and by which rules their data is shown; the same ones
     where it says the same as before."""
-    given = cast("Any", resources)
-    return given.model.adapter(stores, given.secrets.adapter()), _rules(resources)
+    return cast("Any", resources).model.adapter(stores, secrets), _rules(resources)
 
 
 def hearing(

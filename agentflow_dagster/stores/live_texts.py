@@ -39,6 +39,7 @@ class PostgresLiveTexts:
         self._engine = engine
         self._changed: dict[tuple[str, str], str] = {}
         self._telling: asyncio.Task[None] | None = None
+        self._away = False
 
     def ear(self, run_id: str, path: str) -> Ear:
         """Who hears what the model of one step of a run says; in the event loop that runs."""
@@ -56,8 +57,11 @@ class PostgresLiveTexts:
             told = [_told(run_id, path, text) for (run_id, path), text in changed.items()]
             try:
                 await asyncio.to_thread(self._notify, told)
+                self._away = False
             except StoreError as problem:
-                _log.warning("What models say cannot be told now: %s", problem)
+                if not self._away:
+                    _log.warning("What models say cannot be told now: %s", problem)
+                self._away = True
             await asyncio.sleep(_EVERY)
 
     def _notify(self, told: Sequence[str]) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 import sqlalchemy as sa
 
 from agentflow_dagster.orchestration.instance import DATABASE_VARIABLE, write_instance
+from agentflow_dagster.orchestration.live_events import PostgresLiveEvents
 from agentflow_dagster.stores import open_stores
 from tests.conftest import new_database
+from tests.orchestration import lane
 from tests.orchestration.bench import Bench
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import AsyncGenerator, Generator, Mapping
     from pathlib import Path
 
     from dagster import DagsterInstance
+
+    from agentflow_dagster.spec.values import JsonObject
+    from tests.orchestration.bench import Ran
 
 # Dagster's notes on its own tables, which a new instance would look up again.
 KEPT = frozenset({"alembic_version", "secondary_indexes", "instance_info", "kvs"})
@@ -30,6 +36,28 @@ def bench(lasting_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     empty(lasting_bench)
     lasting_bench.clear()
     return lasting_bench
+
+
+@pytest.fixture
+async def events(bench: Bench) -> AsyncGenerator[PostgresLiveEvents]:
+    """Follows what becomes of runs."""
+    followed = PostgresLiveEvents(bench.database_url)
+    yield followed
+    await followed.close()
+
+
+class Lane(Protocol):
+    """Runs an agent's job from its beginning, in one of the lanes."""
+
+    def __call__(
+        self, agent: str, input_: JsonObject | None = None, *, tags: Mapping[str, str] | None = None
+    ) -> Ran: ...
+
+
+@pytest.fixture(params=["engine", "stock"])
+def run(bench: Bench, request: pytest.FixtureRequest) -> Lane:
+    """Runs an agent in each of the lanes."""
+    return bench.run if request.param == "stock" else partial(lane.run, bench)
 
 
 @pytest.fixture(scope="session")

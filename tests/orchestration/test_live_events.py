@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from agentflow_dagster.orchestration import live_events
-from agentflow_dagster.orchestration.live_events import PostgresLiveEvents
 from agentflow_dagster.ports.live_events import AssetMade, EventId, RunChanged, StepChanged
 from tests.orchestration import lane
 from tests.orchestration.bench import step_name
@@ -19,12 +18,10 @@ from tests.orchestration.samples import TRIAGE
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
-
+    from agentflow_dagster.orchestration.live_events import PostgresLiveEvents
     from agentflow_dagster.ports.live_events import LiveEvent, LiveEvents
-    from tests.orchestration.bench import Bench, Ran
-
-    Lane = Callable[..., Ran]
+    from tests.orchestration.bench import Bench
+    from tests.orchestration.conftest import Lane
 
 TROUBLED = """
 apiVersion: agentflow.io/v1
@@ -49,21 +46,6 @@ spec:
 def told_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who follows looks when it is told, and at no other time."""
     monkeypatch.setattr(live_events, "_LOOK_SECONDS", 3600.0)
-
-
-@pytest.fixture
-async def events(bench: Bench) -> AsyncGenerator[PostgresLiveEvents]:
-    followed = PostgresLiveEvents(bench.database_url)
-    yield followed
-    await followed.close()
-
-
-@pytest.fixture(params=["engine", "stock"])
-def run(bench: Bench, request: pytest.FixtureRequest) -> Lane:
-    """Runs an agent in one of the lanes."""
-    if request.param == "stock":
-        return bench.run
-    return lambda *given: lane.run(bench, *given)
 
 
 async def followed(events: LiveEvents, **which: Any) -> list[LiveEvent]:

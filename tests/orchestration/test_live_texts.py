@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest
-
-from agentflow_dagster.orchestration.live_events import PostgresLiveEvents
 from agentflow_dagster.orchestration.names import WATCHED_TAG
 from agentflow_dagster.ports.live_events import ModelSaid, StepChanged, node_of
 from agentflow_dagster.stores.live_texts import MOST_SHOWN
@@ -15,13 +12,15 @@ from tests.orchestration import lane
 from tests.orchestration.adapters import ScriptedModel
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import Callable
 
+    import pytest
+
+    from agentflow_dagster.orchestration.live_events import PostgresLiveEvents
     from agentflow_dagster.ports.live_events import LiveEvent
     from agentflow_dagster.ports.model import Listener, ModelReply, ModelRequest
     from tests.orchestration.bench import Bench, Ran
-
-    Lane = Callable[[str, Mapping[str, str]], Ran]
+    from tests.orchestration.conftest import Lane
 
 WRITER = """
 apiVersion: agentflow.io/v1
@@ -57,21 +56,6 @@ class Speaker(ScriptedModel):
         return await super().complete(request)
 
 
-@pytest.fixture
-async def events(bench: Bench) -> AsyncGenerator[PostgresLiveEvents]:
-    followed = PostgresLiveEvents(bench.database_url)
-    yield followed
-    await followed.close()
-
-
-@pytest.fixture(params=["engine", "process"])
-def run(bench: Bench, request: pytest.FixtureRequest) -> Lane:
-    """Runs an agent in one of the lanes, with tags."""
-    if request.param == "process":
-        return lambda agent, tags: bench.run(agent, tags=tags)
-    return lambda agent, tags: lane.run(bench, agent, tags=tags)
-
-
 async def told(
     events: PostgresLiveEvents, work: Callable[[], Ran]
 ) -> tuple[list[LiveEvent | ModelSaid], Ran]:
@@ -97,7 +81,7 @@ async def test_it_is_told_while_it_is_said(
 ) -> None:
     bench.serve(WRITER)
     monkeypatch.setattr(bench, "model", speaker := Speaker("Once upon ", "a time."))
-    found, ran = await told(events, lambda: run("writer", {WATCHED_TAG: "true"}))
+    found, ran = await told(events, lambda: run("writer", tags={WATCHED_TAG: "true"}))
     assert ran.status == "SUCCESS"
     assert len(speaker.listeners) == 3
     said = [one for one in found if isinstance(one, ModelSaid)]
@@ -119,26 +103,35 @@ async def test_a_run_that_nobody_watches_is_not_streamed(
 ) -> None:
     bench.serve(WRITER)
     monkeypatch.setattr(bench, "model", speaker := Speaker("Once upon a time."))
-    found, _ = await told(events, lambda: run("writer", {}))
+    found, _ = await told(events, lambda: run("writer"))
     assert speaker.listeners == [None] * 3
     assert not [one for one in found if isinstance(one, ModelSaid)]
 
 
-async def test_no_secret_and_no_more_than_there_is_room_for_is_told(
-    bench: Bench, events: PostgresLiveEvents, monkeypatch: pytest.MonkeyPatch
+async def test_no_secret_is_told(
+    bench: Bench, events: PostgresLiveEvents, run: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = "correct-horse-battery"
     bench.serve(WRITER.replace("spec:", "spec:\n  secrets: [API_TOKEN]", 1))
     bench.secrets.given.values["API_TOKEN"] = secret
-    long = "\U0001f600" * 5_000
-    pieces = (f"It is {secret[:9]}", f"{secret[9:]}, ", long, "\x00\ud800 end")
+    pieces = (f"It is {secret[:9]}", f"{secret[9:]}, ", "as was said. " * 20, "That is it.")
     monkeypatch.setattr(bench, "model", Speaker(*pieces))
+    found, _ = await told(events, lambda: run("writer", tags={WATCHED_TAG: "true"}))
+    said = [one.text for one in found if isinstance(one, ModelSaid) and one.path == "draft"]
+    assert said[-1].startswith("It is ***, as was said. ")
+    assert not [text for text in said if any(part in text for part in secret.split("-"))]
+
+
+async def test_no_more_is_told_than_there_is_room_for(
+    bench: Bench, events: PostgresLiveEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.serve(WRITER)
+    monkeypatch.setattr(bench, "model", Speaker("\U0001f600" * 5_000, "\x00\ud800 end"))
     tags = {WATCHED_TAG: "true"}
     found, ran = await told(events, lambda: lane.run(bench, "writer", tags=tags))
     assert ran.status == "SUCCESS"
     said = [one.text for one in found if isinstance(one, ModelSaid) and one.path == "draft"]
-    assert not [text for text in said if "horse" in text]
-    assert said[-1].endswith(" end")
+    assert said[-1].endswith("\x00\ud800 end")
     assert 300 < len(said[-1]) <= MOST_SHOWN
 
 

@@ -110,7 +110,8 @@ async def _keep_current(
     while True:
         await asyncio.sleep(_CURRENT_SECONDS)
         try:
-            model, rules = await asyncio.to_thread(step_models, resources, stores)
+            given = (resources, stores, services.secrets)
+            model, rules = await asyncio.to_thread(step_models, *given)
         except Exception as error:  # noqa: BLE001 - a project's resources may raise anything
             if str(error) != problem:
                 problem = str(error)
