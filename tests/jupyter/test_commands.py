@@ -89,7 +89,7 @@ def test_tests_are_run_as_they_are_written(kernel: Kernel, notebook: Path) -> No
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("run n", "'n' gives no value. Write NAME=VALUE."),
+        ("run n", "'n' gives no value. Write NAME=VALUE. Another agent is run with --agent NAME."),
         ("run --input [", "--input is not JSON"),
         ("run --input [1]", "--input must be a JSON object."),
         ("promote", "No step was opened here."),

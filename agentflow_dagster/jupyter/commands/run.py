@@ -63,7 +63,8 @@ def _given(options: argparse.Namespace) -> JsonObject:
     for text in options.values:
         name, equals, value = text.partition("=")
         if not equals:
-            raise UsageError(f"{text!r} gives no value.", hint="Write NAME=VALUE.")
+            hint = "Write NAME=VALUE. Another agent is run with --agent NAME."
+            raise UsageError(f"{text!r} gives no value.", hint=hint)
         try:
             values[name] = json.loads(value)
         except ValueError:

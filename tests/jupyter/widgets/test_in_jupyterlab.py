@@ -145,6 +145,7 @@ def test_a_run_is_begun_by_keyboard_and_watched(lab: Lab, pictures: Path) -> Non
     run = page.get_by_role("region", name="Run", exact=True)
     said = run.get_by_label("What models say now")
     expect(said).to_contain_text("classifyIt seems to be a bug. It seems")
+    expect(said.locator("pre")).to_have_css("word-break", "normal")  # JupyterLab breaks words.
     page.screenshot(path=pictures / "said.png")
     expect(run.get_by_text("succeeded", exact=True)).to_be_visible()
     expect(said).to_have_count(0)
